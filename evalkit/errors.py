@@ -1,0 +1,87 @@
+"""What evalkit raises, and how a message is made helpful.
+
+Every error names the thing (task, feature, index, file), what was found, what was expected and what to do about it.
+Each class also derives from the builtin that code written for seqio catches (`ValueError`, mostly), so moving a module to
+evalkit changes no `except` clause.
+
+    >>> str(unknown_name("task", "gsm8", ["gsm8k", "squad"]))
+    "No task named 'gsm8' is registered. Nearest names: 'gsm8k'. Is the module that registers it imported?"
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EvalkitError(Exception):
+    """Base of everything that evalkit raises on purpose."""
+
+
+class ArgumentError(EvalkitError, ValueError):
+    """An argument, or a combination of arguments, that cannot work; raised before any data is read."""
+
+
+class DefinitionError(EvalkitError, ValueError):
+    """A task, mixture, feature or vocabulary whose definition contradicts itself."""
+
+
+class DuplicateNameError(DefinitionError):
+    """A name that is registered already; the message says where the first registration was."""
+
+
+class UnknownNameError(EvalkitError, ValueError):
+    """A name that is not registered; the message holds the three nearest ones that are."""
+
+
+class SourceError(EvalkitError, ValueError):
+    """A source that cannot be read: a file, a line or a record, which the message names."""
+
+
+class FeatureError(EvalkitError, ValueError):
+    """An example that does not have the features, dtypes, ranks or lengths that were promised."""
+
+
+class CacheError(EvalkitError, ValueError):
+    """A store of prepared examples that is stale, partial, damaged or missing."""
+
+
+class ModelOutputError(EvalkitError, ValueError):
+    """What a model function returned cannot be matched with the examples that it was given."""
+
+
+class PostprocessError(EvalkitError, ValueError):
+    """A postprocess function that raised; the message names the task and the example."""
+
+
+class MetricError(EvalkitError, ValueError):
+    """A metric that raised, or returned something that is not a mapping from names to values."""
+
+
+class LoggerError(EvalkitError, ValueError):
+    """A logger that could not write; the message names the logger and the path."""
+
+
+class MissingExtraError(EvalkitError, ImportError):
+    """An optional dependency that is not installed; the message has the `pip install` line that brings it."""
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """The at most three names in `known` that look most like `name`, best first."""
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for looking up an unregistered `name`; `kind` is the word for it in the message ("task", "mixture")."""
+    near = nearest_names(name, known)
+    hint = f"Nearest names: {', '.join(map(repr, near))}. " if near else ""
+    return UnknownNameError(
+        f"No {kind} named {name!r} is registered. {hint}Is the module that registers it imported?"
+    )
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """The error for an optional `package` that is not installed, naming the `extra` that brings it."""
+    return MissingExtraError(
+        f"{purpose} needs the package {package!r}, which is not installed. Run: pip install 'evalkit[{extra}]'"
+    )

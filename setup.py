@@ -1,0 +1,61 @@
+"""Packaging. The top-level folders `tasks/` and `feature_converters/` install as `evalkit.tasks`, `evalkit.feature_converters`."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+BESIDE = ("tasks", "feature_converters")
+core = find_packages(include=["evalkit", "evalkit.*"])
+beside = [f"evalkit.{p}" for name in BESIDE for p in find_packages(include=[name, f"{name}.*"])]
+
+EXTRAS = {
+    "text": ["tensorflow-text>=2.17"],
+    "huggingface": ["tokenizers>=0.19"],
+}
+DEV = [
+    "hypothesis>=6.100",
+    "mypy>=1.13",
+    "pytest>=8.2",
+    "pytest-xdist>=3.6",
+    "ruff>=0.8",
+    "tokenizers>=0.19",
+]
+
+setup(
+    name="evalkit",
+    version="0.1.0",
+    description="A seqio-style task registry and cached evaluator for JAX/Flax trainers",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=sorted({*core, *beside}),
+    package_dir={f"evalkit.{name}": name for name in BESIDE},
+    package_data={"evalkit": ["py.typed"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "flax>=0.10",
+        "jax>=0.4.35",
+        "numpy>=1.26",
+        "optax>=0.2.3",
+        "orjson>=3.10",
+        "rouge-score>=0.1.2",
+        "sacrebleu>=2.4",
+        "sentencepiece>=0.2",
+        "tensorboard>=2.17",
+        "tensorflow>=2.17",
+        "tensorflow-datasets>=4.9.6",
+        "tqdm>=4.66",
+    ],
+    extras_require={**EXTRAS, "dev": DEV},
+    entry_points={"console_scripts": ["evalkit = evalkit.cli:main"]},
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
