@@ -18,6 +18,7 @@ DEV = [
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "ruff>=0.8",
+    "setuptools>=77",
     "tokenizers>=0.19",
 ]
 

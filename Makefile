@@ -1,0 +1,36 @@
+# Two commands need nothing but Python >= 3.11 and make: `make demo` and `make test`.
+# Each sets up a virtual environment in $(VENV) first, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test bench lint clean
+
+help:  ## these lines
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: $(READY)  ## a virtual environment with evalkit and its development tools
+
+$(READY): setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## train a tiny Flax language model and watch its accuracy rise
+	@$(BIN)/evalkit demo
+
+test: $(READY)  ## the whole test suite
+	@$(BIN)/python -m pytest -n 2
+
+bench: $(READY)  ## figures, against seqio where SEQIO_PYTHON names an interpreter that has it
+	@$(BIN)/python -m tests.benchmarks.run
+
+lint: $(READY)  ## what CI checks besides the tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean:  ## removes what the commands above made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
