@@ -11,7 +11,9 @@ evalkit changes no `except` clause.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 
 class EvalkitError(Exception):
@@ -20,6 +22,10 @@ class EvalkitError(Exception):
 
 class ArgumentError(EvalkitError, ValueError):
     """An argument, or a combination of arguments, that cannot work; raised before any data is read."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a type that cannot work."""
 
 
 class DefinitionError(EvalkitError, ValueError):
@@ -46,6 +52,14 @@ class CacheError(EvalkitError, ValueError):
     """A store of prepared examples that is stale, partial, damaged or missing."""
 
 
+class NotCachedError(CacheError, AssertionError):
+    """A task that was asked for its offline cache and has none in the global cache directories."""
+
+
+class PreprocessorError(EvalkitError, ValueError):
+    """A preprocessor that raised or returned no dataset; the message names the task and the preprocessor."""
+
+
 class ModelOutputError(EvalkitError, ValueError):
     """What a model function returned cannot be matched with the examples that it was given."""
 
@@ -56,6 +70,16 @@ class PostprocessError(EvalkitError, ValueError):
 
 class MetricError(EvalkitError, ValueError):
     """A metric that raised, or returned something that is not a mapping from names to values."""
+
+
+class EvaluationError(EvalkitError, ExceptionGroup[EvalkitError], ValueError):
+    """What failed in one or several steps of an Evaluator: metrics, postprocess functions, loggers, each an exception in it.
+
+    Attributes:
+      metrics: `{task: {metric: value}}` of the step, all that did not fail; empty if the error is about several steps.
+    """
+
+    metrics: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class LoggerError(EvalkitError, ValueError):
