@@ -1,0 +1,5 @@
+"""Text to ids and back: the interface, and the vocabularies that come with it."""
+
+from evalkit.vocabularies.byte import ByteVocabulary as ByteVocabulary
+from evalkit.vocabularies.pass_through import PassThroughVocabulary as PassThroughVocabulary
+from evalkit.vocabularies.vocabulary import Vocabulary as Vocabulary
