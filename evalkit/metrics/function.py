@@ -19,6 +19,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
+from evalkit import errors
 from evalkit.metrics.signature import ModelOutputType, metric_fn_name, metric_fn_output_type
 
 
@@ -53,6 +54,19 @@ class MetricFunction:
     def __call__(self, **arguments: Any) -> Mapping[str, Any]:
         """Calls the function, by keyword."""
         return self.fn(**arguments)
+
+    def compute(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Calls the function, and puts its name on whatever goes wrong.
+
+        Raises:
+          MetricError: the function raised; a MetricError of its own is passed on as it is.
+        """
+        try:
+            return self.fn(**arguments)
+        except errors.MetricError:
+            raise
+        except Exception as e:
+            raise errors.MetricError(f"Metric {self.name!r} raised {type(e).__name__}: {e}") from e
 
     def postprocess(self, decoded: Any, **keywords: Any) -> Any:
         """One target or prediction, postprocessed; `decoded` itself where there is no postprocess function."""
