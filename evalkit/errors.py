@@ -52,6 +52,10 @@ class CacheError(EvalkitError, ValueError):
     """A store of prepared examples that is stale, partial, damaged or missing."""
 
 
+class FingerprintError(CacheError):
+    """Something on which prepared examples depend, and whose content cannot be told; no store may be keyed by it."""
+
+
 class NotCachedError(CacheError, AssertionError):
     """A task that was asked for its offline cache and has none in the global cache directories."""
 
