@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
@@ -70,6 +71,8 @@ def offsets(lengths: Array) -> Array:
 @dataclasses.dataclass(frozen=True)
 class Column:
     """One feature of all examples.
+
+    Where every example has the same `shape`, a row may leave out the zeros at its end: padded features are mostly those.
 
     Attributes:
       values: `[total]`, the elements of every example end to end; for text, the uint8 bytes of every string.
@@ -145,7 +148,11 @@ class Column:
             strings = self.strings(start, stop)
             return np.array(strings, object).reshape(self.shape_of(index)) if self.shape else strings[0]
         values = self.values[start:stop]
-        return values.reshape(self.shape_of(index)) if self.shape else values[0]
+        if not self.shape:
+            return values[0]
+        shape = self.shape_of(index)
+        missing = math.prod(shape) - len(values)
+        return (np.pad(values, (0, missing)) if missing else values).reshape(shape)
 
     def shape_of(self, index: int) -> tuple[int, ...]:
         """The shape of example `index`."""

@@ -1,0 +1,4 @@
+"""The Evaluator and its parts: the example cache, ordered model outputs, the metric worker."""
+
+from evalkit.evaluation.evaluator import Evaluator as Evaluator
+from evalkit.evaluation.truncation import Truncation as Truncation

@@ -1,0 +1,234 @@
+"""The metrics of one task: from ordered model outputs to values, each metric on its own.
+
+Decoding is done once per output type and postprocessing once per (output type, postprocess function); targets are
+postprocessed once, when this is constructed, so that a postprocess function that cannot take its own targets is known before
+the first model call. A metric that fails leaves the others be.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from evalkit.columns import Columns
+from evalkit.data.task import Task
+from evalkit.errors import EvalkitError, MetricError
+from evalkit.evaluation.guarded_values import GuardedValues
+from evalkit.evaluation.inferences import Postprocess, decode_outputs, postprocessed, target_texts
+from evalkit.evaluation.model_outputs import ModelOutputs
+from evalkit.evaluation.user_code import calling
+from evalkit.metrics.function import MetricFunction
+from evalkit.metrics.metric import ModelOutputType
+from evalkit.metrics.values import MetricValue
+
+Outputs = Mapping[ModelOutputType, ModelOutputs]
+
+
+@final
+@dataclasses.dataclass
+class TaskResult:
+    """What judging a task gave.
+
+    Attributes:
+      metrics: values as the metric functions returned them, by name.
+      inferences: what loggers show: "output" (decoded), "prediction" (postprocessed), "score", "aux_value" (by name).
+      targets: the postprocessed targets; None if no metric function of the task ran.
+      failures: of metrics that did not give a value.
+    """
+
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    inferences: dict[str, Any] = dataclasses.field(default_factory=dict)
+    targets: list[Any] | None = None
+    failures: list[EvalkitError] = dataclasses.field(default_factory=list)
+
+
+@final
+class TaskMetrics:
+    """Judges the outputs for one task, step after step."""
+
+    def __init__(self, task: Task, columns: Columns, target_field_name: str) -> None:
+        """Postprocesses the targets.
+
+        Args:
+          task: has metrics.
+          columns: the task's examples.
+          target_field_name: the feature that the outputs are compared with.
+
+        Raises:
+          PostprocessError: a postprocess function raised on a target.
+          ArgumentError: the examples have no such feature.
+        """
+        self._task = task
+        self._columns = columns
+        self._field = target_field_name
+        self._targets: dict[Postprocess | None, GuardedValues] = {}
+        functions = [metric for metric in task.metric_objs if isinstance(metric, MetricFunction)]
+        if functions:
+            texts = target_texts(task.name, columns, target_field_name, self._vocabulary)
+            for function in dict.fromkeys(metric.postprocess_fn for metric in functions):
+                values = postprocessed(task.name, function, texts, columns.examples, is_target=True)
+                self._targets[function] = GuardedValues(values)
+
+    @property
+    def _vocabulary(self) -> Any:
+        return self._task.output_features[self._field].vocabulary
+
+    @property
+    def num_examples(self) -> int:
+        """How many outputs a model function must give."""
+        return self._columns.num_examples
+
+    @property
+    def output_types(self) -> list[ModelOutputType]:
+        """What the metrics need of the model, in the order of the metrics, each once."""
+        return list(dict.fromkeys(metric.model_output_type for metric in self._task.metric_objs))
+
+    def judge(self, outputs: Outputs) -> TaskResult:
+        """Computes every metric of the task; failures are in the result, never raised."""
+        result = TaskResult()
+        predictions = _Predictions(self._task, self._columns, self._vocabulary_or_none(), outputs)
+        for metric in self._task.metric_objs:
+            try:
+                values = self._values(metric, outputs, predictions, result)
+                for name, value in values.items():
+                    _add_value(self._task.name, metric_name(metric), name, value, result)
+            except EvalkitError as failure:
+                result.failures.append(failure)
+        return result
+
+    def _vocabulary_or_none(self) -> Any:
+        return self._vocabulary if self._field in self._task.output_features else None
+
+    def _values(
+        self, metric: Any, outputs: Outputs, predictions: _Predictions, result: TaskResult
+    ) -> Mapping[str, Any]:
+        what = f"Task {self._task.name!r}: metric {metric_name(metric)!r}"
+        if isinstance(metric, MetricFunction):
+            return self._function_values(metric, outputs, predictions, result, what)
+        with calling(MetricError, lambda: what):
+            model_output = _as_arrays(outputs[metric.model_output_type])
+            instance = metric.from_model_output(
+                self._columns.examples, model_output, self._task.output_features, self._field
+            )
+            return _checked(instance.compute(), what)
+
+    def _function_values(
+        self, metric: MetricFunction, outputs: Outputs, predictions: _Predictions, result: TaskResult, what: str
+    ) -> Mapping[str, Any]:
+        targets, kind = self._targets[metric.postprocess_fn], metric.model_output_type
+        guarded = {"targets": targets}
+        arguments: dict[str, Any] = {}
+        if kind in (ModelOutputType.SCORE, ModelOutputType.SCORE_WITH_INTERMEDIATES):
+            arguments["scores"] = result.inferences["score"] = _as_arrays(outputs[kind])
+            _check_scores(arguments["scores"], what)
+        else:
+            result.inferences["output"], guarded["predictions"] = predictions.get(metric)
+            result.inferences["prediction"] = guarded["predictions"].lend()
+        if kind == ModelOutputType.PREDICTION_WITH_AUX:
+            arguments["aux_values"] = result.inferences["aux_value"] = _auxiliary(outputs[kind])
+        result.targets = targets.lend()
+        lent = {name: values.lend() for name, values in guarded.items()}
+        with calling(MetricError, lambda: what):
+            values = metric.fn(**lent, **arguments)
+        for name, given in lent.items():
+            guarded[name].check(given, f"{what}: `{name}`")
+        return _checked(values, what)
+
+
+@final
+class _Predictions:
+    """Decoded and postprocessed outputs of one step, each made when the first metric asks."""
+
+    def __init__(self, task: Task, columns: Columns, vocabulary: Any, outputs: Outputs) -> None:
+        self._task = task
+        self._columns = columns
+        self._vocabulary = vocabulary
+        self._outputs = outputs
+        self._decoded: dict[ModelOutputType, list[Any]] = {}
+        self._judged: dict[tuple[ModelOutputType, Callable[..., Any] | None], GuardedValues] = {}
+
+    def get(self, metric: MetricFunction) -> tuple[list[Any], GuardedValues]:
+        """Decoded, and decoded and postprocessed, for `metric`."""
+        kind, function = metric.model_output_type, metric.postprocess_fn
+        if kind not in self._decoded:
+            with calling(MetricError, lambda: f"Task {self._task.name!r}: decoding the outputs"):
+                self._decoded[kind] = decode_outputs(self._task.name, self._vocabulary, self._outputs[kind].outputs)
+        decoded = self._decoded[kind]
+        if (kind, function) not in self._judged:
+            examples = self._columns.examples
+            values = postprocessed(self._task.name, function, decoded, examples, is_target=False)
+            self._judged[kind, function] = GuardedValues(values)
+        return decoded, self._judged[kind, function]
+
+
+def metric_name(metric: Any) -> str:
+    """What messages call a metric: its name, or its class."""
+    return str(getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__))
+
+
+def _as_arrays(outputs: ModelOutputs) -> Any:
+    main = _array(outputs.outputs)
+    return main if outputs.auxiliary is None else (main, _auxiliary(outputs))
+
+
+def _auxiliary(outputs: ModelOutputs) -> Any:
+    def convert(values: Any) -> Any:
+        if isinstance(values, Mapping):
+            return {name: convert(part) for name, part in values.items()}
+        return tuple(map(convert, values)) if isinstance(values, tuple) else _array(values)
+
+    return convert(outputs.auxiliary or {})
+
+
+def _array(values: Sequence[Any]) -> Any:
+    """An array where the values are rectangular, as metric functions written for seqio get it, else the list itself."""
+    if any(isinstance(value, (str, bytes)) for value in values[:1]):
+        return np.array(values, object)  # a fixed-width array would give every string the room of the longest
+    try:
+        return np.array(values)
+    except ValueError:  # ragged
+        return list(values)
+
+
+def _check_scores(scores: Any, what: str) -> None:
+    main = scores[0] if isinstance(scores, tuple) else scores
+    rows: Iterator[Any] = iter([np.asarray(main)] if isinstance(main, np.ndarray) else map(np.asarray, main))
+    position = 0
+    for row in rows:
+        if row.dtype.kind == "f" and not np.isfinite(row).all():
+            bad = np.argwhere(~np.isfinite(row))[0]
+            index = int(bad[0]) if isinstance(main, np.ndarray) else position
+            raise MetricError(
+                f"{what}: the score of example {index} is {row[tuple(bad)]}; expected finite numbers. "
+                "Look at the model's outputs for this example; mask scores that do not count."
+            )
+        position += 1
+
+
+def _checked(values: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise MetricError(f"{what} returned {type(values).__name__}; expected a mapping from names to values.")
+    return values
+
+
+def _add_value(task: str, metric: str, name: str, value: Any, result: TaskResult) -> None:
+    if name in result.metrics:
+        result.failures.append(
+            MetricError(
+                f"Task {task!r}: metric {metric!r} returned a value named {name!r}, as one before it did; the first is kept. "
+                "Duplicate metric key: rename one."
+            )
+        )
+    elif isinstance(value, (MetricValue, numbers.Number, np.generic)) or getattr(value, "ndim", None) == 0:
+        result.metrics[name] = value
+    else:
+        result.failures.append(
+            MetricError(
+                f"Task {task!r}: metric {metric!r} returned {type(value).__name__} as {name!r}; "
+                "expected a number or a MetricValue (Scalar, Text, Image, Audio, Histogram, Generic)."
+            )
+        )
