@@ -87,7 +87,7 @@ def is_library(module_name: str) -> bool:
         (True, True, False)
     """
     top = module_name.partition(".")[0]
-    if top in ("evalkit", *sys.builtin_module_names) or (top in sys.stdlib_module_names and top != "__main__"):
+    if top == "evalkit" or (top in sys.stdlib_module_names and top != "__main__"):
         return True
     origin = _origin(module_name) or _origin(top)
     return origin is not None and any(origin.is_relative_to(folder) for folder in _LIBRARY_FOLDERS)
@@ -95,18 +95,29 @@ def is_library(module_name: str) -> bool:
 
 @functools.cache
 def library_stamp(module_name: str) -> str:
-    """Name, version and file content of an installed module."""
+    """Name, version and file content of an installed module; the interpreter's version for its own modules."""
     top = module_name.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return f"{module_name} {sys.implementation.cache_tag}"
     version = getattr(sys.modules.get(top), "__version__", None) or _installed_version(top)
-    return f"{module_name} {version} {file_digest(module_name)}"
-
-
-def file_digest(module_name: str) -> str:
-    """A hash of the file of a module; of the interpreter's version where the module is part of it."""
     origin = _origin(module_name)
-    if origin is None or not origin.is_file() or module_name.partition(".")[0] in sys.stdlib_module_names:
-        return sys.implementation.cache_tag or sys.version
-    return hashlib.sha256(origin.read_bytes()).hexdigest()
+    return f"{module_name} {version} {_file_digest(origin) if origin is not None and origin.is_file() else ''}"
+
+
+def module_digest(module_name: str) -> str:
+    """A hash of the file of one of the user's modules.
+
+    Raises:
+      TypeError: the module has no file.
+    """
+    origin = _origin(module_name)
+    if origin is None or not origin.is_file():
+        raise TypeError(f"module {module_name!r} has no file")
+    return _file_digest(origin)
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _installed_version(distribution: str) -> str:

@@ -17,29 +17,12 @@ thing, after editing a docstring say) only costs a recomputation.
 
 from __future__ import annotations
 
-import enum
-import functools
 import hashlib
-import inspect
-import sys
-import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, final
 
-import numpy as np
-import tensorflow as tf
-
 from evalkit import errors
-from evalkit.data.code_references import file_digest, is_library, library_stamp, references
-
-# Of a class: what Python puts there itself, or what says nothing about behaviour.
-_UNIMPORTANT = frozenset(
-    "__module__ __doc__ __dict__ __weakref__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__ "
-    "__dataclass_fields__ __dataclass_params__ __match_args__ __abstractmethods__ _abc_impl __firstlineno__ "
-    "__static_attributes__ __parameters__ __orig_bases__ __slots__ __final__ __signature__".split()
-)
-
-_PLAIN = (int, str, bytes, bytearray, complex, type(None), type(Ellipsis), type(NotImplemented), range)
+from evalkit.data.content_parts import Unordered, parts_of
 
 
 def fingerprint(obj: Any) -> str:
@@ -49,7 +32,13 @@ def fingerprint(obj: Any) -> str:
       FingerprintError: `obj`, or something that it refers to, cannot be seen into; the message says what, and the way to
         it.
     """
-    return _Walk().digest(obj)[0]
+    try:
+        return _Walk().digest(obj)[0]
+    except RecursionError as error:
+        raise errors.FingerprintError(
+            f"The content of {_name_of(obj)} cannot be told: it is nested too deeply, or refers to itself through a set. "
+            "Give it a property `fingerprint`, a text that changes when its results do."
+        ) from error
 
 
 @final
@@ -77,9 +66,8 @@ class _Walk:
         try:
             hasher, lowest = hashlib.sha256(), depth
             for label, part in self._parts(obj):
-                text, level = (part, depth) if isinstance(part, bytes) else self.digest(part, label)
-                data = text if isinstance(text, bytes) else text.encode()
-                hasher.update(f"{label}:{len(data)}:".encode("utf-8", "surrogatepass") + data)
+                data, level = self._data(part, label, depth)
+                hasher.update(f"{len(label)}:{label}:{len(data)}:".encode("utf-8", "surrogatepass") + data)
                 lowest = min(lowest, level)
         finally:
             self._names.pop()
@@ -88,16 +76,25 @@ class _Walk:
             self._done[id(obj)] = (hasher.hexdigest(), obj)
         return hasher.hexdigest(), lowest
 
+    def _data(self, part: Any, label: str, depth: int) -> tuple[bytes, int]:
+        if isinstance(part, bytes):
+            return part, depth
+        if isinstance(part, Unordered):
+            # A walk of its own for each: what is known from earlier elements must not depend on their order.
+            return "".join(sorted(_Walk().digest(element)[0] for element in part.elements)).encode(), depth
+        text, level = self.digest(part, label)
+        return text.encode(), level
+
     def _parts(self, obj: Any) -> Iterable[tuple[str, Any]]:
-        """The labelled parts of `obj`: bytes as they are, anything else to be walked into."""
         try:
-            for applies, parts in _KINDS:
-                if applies(obj):
-                    return list(parts(obj))
-            return list(_state(obj))
-        except (TypeError, AttributeError, errors.EvalkitError) as error:
-            way = " -> ".join(self._names)
+            return list(parts_of(obj))
+        except Exception as error:
             raise errors.FingerprintError(
-                f"The content of {way} cannot be told: {type(obj).__name__} ({error}). Give it a property `fingerprint` (a "
-                "text that changes when its results do), or pass it by another way than a closure or a global."
+                f"The content of {' -> '.join(self._names)} cannot be told: {type(obj).__name__} ({error}). Give it a "
+                "property `fingerprint` (a text that changes when its results do), or do without it in closures, globals "
+                "and arguments of what is fingerprinted."
             ) from error
+
+
+def _name_of(obj: Any) -> str:
+    return getattr(obj, "__qualname__", None) or type(obj).__qualname__
