@@ -1,0 +1,54 @@
+"""Read errors that name what could not be read.
+
+`tf.data` reads in threads of its own, far from the source, and what it raises in the loop over a dataset says "truncated
+record at 264'" and no more. Whoever loops over the examples of a source does it inside `named_read_errors`, which looks
+for the file and the record when, and only when, a read has failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from evalkit import errors
+from evalkit.data.sources.files_source import FilesSource
+from evalkit.data.sources.source import DataSource
+
+# What reading itself can fail with; all else that TensorFlow raises may come from preprocessors as well.
+_READ_ERRORS = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
+
+_WRONG_LENGTH = "was expected to contain"  # of assert_cardinality; it has no error class of its own
+
+
+@contextlib.contextmanager
+def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
+    """Turns TensorFlow's errors about the data of `source` into `SourceError`.
+
+    Errors that have nothing to do with the source (a preprocessor that fails in the graph) pass unchanged.
+
+    Args:
+      source: what is read inside the `with`, through any number of further transformations.
+      split: the split that is read.
+
+    Raises:
+      SourceError: a file that cannot be read, with the file and how far it could be read; or another number of examples
+        than the source declares.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        what = f"{type(source).__name__}, split {split!r}"
+        if _WRONG_LENGTH in error.message:
+            raise errors.SourceError(
+                f"{what}: num_input_examples says {source.num_input_examples(split)}, but "
+                f"{_WRONG_LENGTH.join(error.message.partition(_WRONG_LENGTH)[1:]).partition('[')[0].strip()} "
+                "Correct num_input_examples, or leave it out; if it is right, the data is not whole."
+            ) from error
+        damage = source.find_damage(split) if isinstance(source, FilesSource) else None
+        if damage is not None:
+            raise errors.SourceError(f"{what}, cannot be read: {damage}. Restore the file, or leave it out.") from error
+        if isinstance(error, _READ_ERRORS):
+            raise errors.SourceError(f"{what}, cannot be read: {error.message}. Restore its data.") from error
+        raise
