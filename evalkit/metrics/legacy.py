@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from evalkit import errors
-from evalkit.metrics import rows
 from evalkit.metrics.arguments import examples_of, function_arguments, postprocessed_targets
 from evalkit.metrics.function import MetricFunction
 from evalkit.metrics.metric import Metric
 from evalkit.metrics.passthrough import PassthroughLegacyMetric
+from evalkit.metrics.rows import on_host
 from evalkit.metrics.signature import ModelOutputType
 
 
@@ -80,7 +80,7 @@ class LegacyMetric(Metric):
         examples = examples_of(inputs)
         targets = postprocessed_targets(self.function, examples, features, target_field_name)
         arguments, inferences = function_arguments(
-            self.function, examples, targets, rows.on_host(model_output), features, target_field_name
+            self.function, examples, targets, on_host(model_output), features, target_field_name
         )
         return LegacyMetric(self.function, arguments, inferences)
 
@@ -95,7 +95,7 @@ class LegacyMetric(Metric):
                 f"Metric {self.function.name!r} has seen no model outputs: compute what `from_model_output` returns."
             )
         targets, output = (self.targets_and_inferences[name] for name in ("targets", self._output_name))
-        rows_found = rows.count_rows(output)
+        rows_found = len(output[0] if isinstance(output, tuple) else output)  # scores may come with intermediates
         if rows_found != len(targets):
             raise errors.MetricError(
                 f"Metric {self.function.name!r} was given {rows_found} model outputs for {len(targets)} targets."
