@@ -1,5 +1,7 @@
 """Text to ids and back: the interface, and the vocabularies that come with it."""
 
 from evalkit.vocabularies.byte import ByteVocabulary as ByteVocabulary
+from evalkit.vocabularies.hugging_face import HuggingFaceVocabulary as HuggingFaceVocabulary
 from evalkit.vocabularies.pass_through import PassThroughVocabulary as PassThroughVocabulary
+from evalkit.vocabularies.sentence_piece import SentencePieceVocabulary as SentencePieceVocabulary
 from evalkit.vocabularies.vocabulary import Vocabulary as Vocabulary
