@@ -12,9 +12,9 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "evalkit.data": (
-        "CacheDatasetPlaceholder ContinuousFeature DataSource Feature FileDataSource FunctionDataSource InMemoryDataSource "
-        "JsonLinesDataSource Mixture MixtureRegistry ProtoDataSource ShardInfo TFExampleDataSource Task TaskRegistry "
-        "TextLineDataSource TfdsDataSource get_dataset get_mixture_or_task get_subtasks"
+        "CacheDatasetPlaceholder ContinuousFeature DataSource Feature FileDataSource FunctionDataSource "
+        "InMemoryDataSource JsonLinesDataSource Mixture MixtureRegistry ProtoDataSource ShardInfo TFExampleDataSource "
+        "Task TaskRegistry TextLineDataSource TfdsDataSource get_dataset get_mixture_or_task get_subtasks"
     ),
     "evalkit.evaluation": "Evaluator",
     "evalkit.feature_converters": (

@@ -1,9 +1,9 @@
 """Examples as columns: flat values and offsets in numpy, per-example views made when somebody asks for one.
 
-Ten thousand examples held as ten thousand dictionaries of small arrays cost several times their payload, and a Python loop
-wherever they are used. Here a feature of all examples is one `Column`: the values of every example end to end, and where
-each begins. Text is the same with bytes for values. Nothing here knows TensorFlow or files; `evaluation.example_cache`
-fills columns, keeps them in memory or on disk, and serves them as `tf.data`.
+Ten thousand examples held as ten thousand dictionaries of small arrays cost several times their payload, and a Python
+loop wherever they are used. Here a feature of all examples is one `Column`: the values of every example end to end,
+and where each begins. Text is the same with bytes for values. Nothing here knows TensorFlow or files;
+`evaluation.example_cache` fills columns, keeps them in memory or on disk, and serves them as `tf.data`.
 
     >>> tokens = Column.from_arrays([np.array([3, 1], np.int32), np.array([7], np.int32)])
     >>> tokens[0].tolist(), tokens[1].tolist(), len(tokens)
@@ -72,7 +72,8 @@ def offsets(lengths: Array) -> Array:
 class Column:
     """One feature of all examples.
 
-    Where every example has the same `shape`, a row may leave out the zeros at its end: padded features are mostly those.
+    Where every example has the same `shape`, a row may leave out the zeros at its end: padded features are mostly
+    those.
 
     Attributes:
       values: `[total]`, the elements of every example end to end; for text, the uint8 bytes of every string.
@@ -140,7 +141,9 @@ class Column:
         return [blob[a - base : b - base] for a, b in itertools.pairwise(ends)]
 
     def __getitem__(self, index: int) -> Any:
-        """Example `index`: bytes for scalar text, an object array for text of rank > 0, else an array (0-d: a scalar)."""
+        """Example `index`: bytes for scalar text, an object array for text of rank > 0, else an array (0-d: a
+        scalar).
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"Example {index} of {len(self)}.")
         start, stop = int(self.splits[index]), int(self.splits[index + 1])

@@ -62,7 +62,9 @@ class _Feature:
         self._byte_splits = None if column.byte_splits is None else shared_tensor(column.byte_splits)
 
     def rows(self, start: Any, stop: Any) -> Any:
-        """Examples `start` to `stop`: `[stop - start, ...]`, or the flattened rows (and their shapes) where sizes differ."""
+        """Examples `start` to `stop`: `[stop - start, ...]`, or the flattened rows (and their shapes) where sizes
+        differ.
+        """
         splits = self._splits[start : stop + 1]
         values = self._elements(splits[0], splits[-1])
         if not self.is_ragged and not self._is_padded:

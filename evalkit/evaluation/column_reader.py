@@ -1,8 +1,8 @@
 """From a `tf.data.Dataset` of examples to `Columns`, in one pass.
 
-The loop over examples is TensorFlow's: the data set is batched into ragged batches, and Python sees a few arrays per batch of
-hundreds. Numbers of fixed shape are kept without the zeros at their end where that saves a fifth or more (padded model
-features are mostly zeros); `Column` gives them back.
+The loop over examples is TensorFlow's: the data set is batched into ragged batches, and Python sees a few arrays per
+batch of hundreds. Numbers of fixed shape are kept without the zeros at their end where that saves a fifth or more
+(padded model features are mostly zeros); `Column` gives them back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where the arrays of columns live: in memory, or in a folder from which they are memory-mapped.
 
-A column is written in parts, as batches of examples come in, and read as one array; the two storages differ in nothing else,
-so that a data set too large for memory takes the same way through the house as a small one.
+A column is written in parts, as batches of examples come in, and read as one array; the two storages differ in nothing
+else, so that a data set too large for memory takes the same way through the house as a small one.
 """
 
 from __future__ import annotations

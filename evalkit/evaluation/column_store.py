@@ -3,8 +3,8 @@
     <folder>/<feature>.values.bin ...   the arrays
     <folder>/manifest.json              what they are, how long, their checksums; written last
 
-A folder without a manifest is an interrupted write and is never read. Opening compares the size and the checksum of each file
-with the manifest, so that a damaged store gives an error and not a number.
+A folder without a manifest is an interrupted write and is never read. Opening compares the size and the checksum of
+each file with the manifest, so that a damaged store gives an error and not a number.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def write_store(folder: Path, dataset: Any, notes: Mapping[str, Any]) -> StoredC
         if not folder.exists():  # another process may have been faster; its store holds the same
             partial.rename(folder)
     except OSError as error:
-        raise CacheError(f"Writing the store {folder} failed: {error.strerror}. Free space, or choose another.") from error
+        raise CacheError(
+            f"Writing the store {folder} failed: {error.strerror}. Free space, or choose another."
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return open_store(folder)
@@ -92,7 +94,9 @@ def open_store(folder: Path) -> StoredColumns:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format"]
     except (OSError, ValueError, KeyError) as error:
-        raise CacheError(f"{path} is not the manifest of a store ({type(error).__name__}: {error}). {remedy}") from error
+        raise CacheError(
+            f"{path} is not the manifest of a store ({type(error).__name__}: {error}). {remedy}"
+        ) from error
     if found != FORMAT:
         raise CacheError(f"{path} has format {found}, this evalkit reads format {FORMAT}. {remedy}")
     for name, facts in manifest["files"].items():

@@ -25,7 +25,6 @@ from evalkit.evaluation.model_outputs import ModelOutputs, ordered_outputs
 from evalkit.evaluation.preflight import check_arguments, check_model_fns, make_loggers, valid_eval_tasks
 from evalkit.evaluation.prepared_task import (
     ExampleRequest,
-    PreparedExamples,
     StoreLocation,
     prepare_model_examples,
     prepare_task_examples,
@@ -43,8 +42,8 @@ class Evaluator:
     """Evaluates the tasks of a mixture with a model function, as often as asked, on examples that are prepared once.
 
     A model function takes a `tf.data.Dataset` of `(int64 index, {feature: tensor})`, unbatched and of known length, and
-    returns pairs `(index, output)` in any order, or `(pairs, {name: values})`. As a context manager the Evaluator waits for
-    its metrics on leaving.
+    returns pairs `(index, output)` in any order, or `(pairs, {name: values})`. As a context manager the Evaluator
+    waits for its metrics on leaving.
 
     Attributes:
       eval_tasks: the tasks that have the split and metrics.
@@ -82,8 +81,8 @@ class Evaluator:
           eval_split: which split; tasks that lack it are skipped with a log line.
           use_cached: read the tasks' offline caches.
           seed: of shuffling and of preprocessors that draw random numbers.
-          sequence_length: the most elements of each task feature, the rest is cut and reported; None, or a feature that is
-            not in it, takes the longest example.
+          sequence_length: the most elements of each task feature, the rest is cut and reported; None, or a feature
+            that is not in it, takes the longest example.
           num_examples: evaluate only the first so many examples of each task.
           shuffle: before `num_examples` are taken; once, so that every `evaluate` sees the same examples.
           logger_cls: called with `output_dir=log_dir`; each gets every task's results.
@@ -91,8 +90,8 @@ class Evaluator:
           use_memory_cache: keep prepared examples in memory; False keeps them on disk, memory-mapped.
           async_compute_metrics: judge and log on a thread of its own; False does it inside `evaluate`.
           target_field_name: the feature that holds the targets.
-          cache_dir: with `use_memory_cache=False`, where prepared examples are kept for later Evaluators, keyed by all that
-            they depend on; None keeps them in a temporary folder until this Evaluator is gone.
+          cache_dir: with `use_memory_cache=False`, where prepared examples are kept for later Evaluators, keyed by all
+            that they depend on; None keeps them in a temporary folder until this Evaluator is gone.
 
         Raises:
           ArgumentError: arguments that contradict each other or a task; before any example is read.
@@ -106,7 +105,7 @@ class Evaluator:
         check_arguments(self._tasks, feature_converter, sequence_length, num_examples, logger_cls, log_dir)
         self._loggers = make_loggers(logger_cls, log_dir)
         if self._tasks and not self._loggers:
-            logging.info("The Evaluator has no loggers: results are in the future that `evaluate` returns, and nowhere else.")
+            logging.info("The Evaluator has no loggers: results are in the future that `evaluate` returns, only.")
         store = None if use_memory_cache else self._store_location(cache_dir)
         request = ExampleRequest(eval_split, sequence_length, num_examples, shuffle, seed, use_cached)
         self._examples = {task.name: prepare_task_examples(task, request, store) for task in self._tasks}
@@ -138,9 +137,10 @@ class Evaluator:
         for name, length in lengths.items():
             if isinstance(length, int) and length > found[name]:
                 logging.warning(
-                    "sequence_length of feature %r is %d, its longest example has %d: the rest is padding that the model "
-                    "computes for nothing. None takes the longest.", name, length, found[name],
-                )  # fmt: skip
+                    "sequence_length of feature %r is %d, its longest example has %d: the rest is padding, "
+                    "which the model computes for nothing. None takes the longest.",
+                    *(name, length, found[name]),
+                )
         logging.info("Sequence lengths: %s", lengths)
         return lengths
 
@@ -187,8 +187,8 @@ class Evaluator:
     ) -> tuple[MetricsFuture, AllOutputs]:
         """Asks the model for all that the tasks' metrics need, and has it judged and logged.
 
-        A model function is called once per task that has a metric of its output type. Metrics of a task are computed while
-        the model works on the next, unless `async_compute_metrics` is False.
+        A model function is called once per task that has a metric of its output type. Metrics of a task are computed
+        while the model works on the next, unless `async_compute_metrics` is False.
 
         Args:
           compute_metrics: False only runs the model (all hosts but one).
@@ -200,8 +200,8 @@ class Evaluator:
 
         Returns:
           A future of `{task: {metric: value}}` (of None if not `compute_metrics`), and the ordered outputs,
-          `{task: {output type: outputs, or (outputs, auxiliary values)}}`. The future raises `EvaluationError` if a metric,
-          a postprocess function or a logger failed; its `metrics` has what did not.
+          `{task: {output type: outputs, or (outputs, auxiliary values)}}`. The future raises `EvaluationError` if a
+          metric, a postprocess function or a logger failed; its `metrics` has what did not.
 
         Raises:
           ArgumentError: a metric has no model function, or the Evaluator is closed; before any model call.

@@ -17,8 +17,8 @@ IMMUTABLE = frozenset({str, bytes, int, float, bool, complex, type(None)})
 class GuardedValues:
     """Values that are lent to one metric after another.
 
-    A metric gets a list of its own, so that sorting or emptying it changes nothing for the next. Elements that can change
-    (dictionaries of answers, arrays) are compared with a copy afterwards, and restored from it.
+    A metric gets a list of its own, so that sorting or emptying it changes nothing for the next. Elements that can
+    change (dictionaries of answers, arrays) are compared with a copy afterwards, and restored from it.
 
         >>> values = GuardedValues(["b", "a"])
         >>> values.lend().sort()
@@ -50,7 +50,7 @@ class GuardedValues:
         if self._pristine is not None:
             self._values = copy.deepcopy(self._pristine)
         first = next((i for i, pair in enumerate(zip(lent, before, strict=False)) if not _same(*pair)), len(lent))
-        raise MetricError(f"{what} was changed by it, first at example {first}. Work on a copy: `sorted(…)`, `list(…)`.")
+        raise MetricError(f"{what} was changed by it, first at example {first}. Work on a copy of it.")
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -59,7 +59,7 @@ def _same(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        return bool(one.keys() == other.keys()) and all(_same(value, other[key]) for key, value in one.items())
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray):

@@ -1,18 +1,20 @@
 """Model outputs to what metrics judge: decoded once, postprocessed once, whatever the number of metrics.
 
-Outputs are token ids (decoded by the target feature's vocabulary, all of a task in one call), the ids of several samples per
-example (top-k: each is decoded), or something that is decoded already (strings, numbers), which passes as it is.
+Outputs are token ids (decoded by the target feature's vocabulary, all of a task in one call), the ids of several
+samples per example (top-k: each is decoded), or something that is decoded already (strings, numbers), which passes as
+it is.
 """
 
 from __future__ import annotations
 
+import array
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from evalkit.columns import Columns, Ragged
+from evalkit.columns import Columns, Ragged, offsets
 from evalkit.errors import ArgumentError, ModelOutputError, PostprocessError
 from evalkit.evaluation.user_code import calling
 
@@ -35,8 +37,8 @@ def decode_outputs(task_name: str, vocabulary: Decoder, outputs: Sequence[Any]) 
     Args:
       task_name: for messages.
       vocabulary: of the target feature.
-      outputs: per example a row of ids `[length]` (empty ones too), or rows of ids `[samples, length]`, ragged or not; or
-        strings, bytes or scalars, which are returned as they are.
+      outputs: per example a row of ids `[length]` (empty ones too), or rows of ids `[samples, length]`, ragged or not;
+        or strings, bytes or scalars, which are returned as they are.
 
     Raises:
       ModelOutputError: the outputs of the task are of several of these kinds.
@@ -82,16 +84,20 @@ def _decode_rows(vocabulary: Decoder, rows: Sequence[Any]) -> list[Any]:
 
 
 def _integer_rows(rows: Sequence[Any]) -> Ragged | None:
-    """The rows as one ragged array of ids, or None if an element is no integer."""
-    rows = [np.asarray(row) if hasattr(row, "__array__") else row for row in rows]
-    if all(isinstance(row, np.ndarray) and row.dtype.kind in "iu" for row in rows):
-        splits = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum([len(row) for row in rows], out=splits[1:])
-        return Ragged(np.concatenate([*rows, np.zeros(0, np.int32)], casting="unsafe", dtype=np.int64), splits)
-    if not all(isinstance(row, (list, tuple)) for row in rows):
+    """The rows as one ragged array of int64 ids, or None if an element is no integer."""
+    splits = offsets(np.fromiter(map(len, rows), np.int64, len(rows)))
+    if all(hasattr(row, "dtype") for row in rows):
+        parts = [np.asarray(row) for row in rows]
+        if any(part.dtype.kind not in "iu" and part.size for part in parts):
+            return None
+        return Ragged(np.concatenate([*parts, np.zeros(0, np.int64)], dtype=np.int64, casting="unsafe"), splits)
+    ids = array.array("q")
+    try:
+        for row in rows:  # the fastest way into an array that refuses what is no integer
+            ids.fromlist(row if isinstance(row, list) else list(row))
+    except (TypeError, OverflowError):
         return None
-    types = set(map(type, itertools.chain.from_iterable(rows)))
-    return Ragged.from_rows(rows, np.int64) if all(issubclass(kind, (int, np.integer)) for kind in types) else None
+    return Ragged(np.frombuffer(ids, np.int64) if ids else np.zeros(0, np.int64), splits)
 
 
 def target_texts(task_name: str, columns: Columns, field: str, vocabulary: Decoder) -> list[Any]:
@@ -116,7 +122,11 @@ def target_texts(task_name: str, columns: Columns, field: str, vocabulary: Decod
 
 
 def postprocessed(
-    task_name: str, function: Postprocess | None, values: Sequence[Any], examples: Sequence[Mapping[str, Any]], is_target: bool
+    task_name: str,
+    function: Postprocess | None,
+    values: Sequence[Any],
+    examples: Sequence[Mapping[str, Any]],
+    is_target: bool,
 ) -> list[Any]:
     """Applies a task's postprocess function to each value, with `example=` and `is_target=` as keywords.
 

@@ -1,7 +1,7 @@
 """Judging and logging off the calling thread, one task after another, in the order in which they were handed in.
 
-A failure of one metric, task or logger is kept and does not stop the others. Each step's failures are reported by the step's
-future, and once more when the worker is closed, so that a caller who never looks at futures learns of them.
+A failure of one metric, task or logger is kept and does not stop the others. Each step's failures are reported by the
+step's future, and once more when the worker is closed, so that a caller who never looks at futures learns of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ AllMetrics = dict[str, dict[str, Any]]
 MetricsFuture = concurrent.futures.Future[AllMetrics]
 
 STEPS_IN_FLIGHT = 1
-"""How many steps may wait to be judged while the model works on the next; more would only hold their outputs in memory."""
+"""How many steps may wait to be judged while the model works on the next; more would only hold their outputs in
+memory."""
 
 
 @final
@@ -108,9 +109,7 @@ class MetricWorker:
         if failures:
             raise EvaluationError(_summary("The evaluation", failures), failures)
 
-    def _judge(
-        self, record: StepRecord, task_name: str, metrics: TaskMetrics, outputs: Outputs, dataset: Any
-    ) -> None:
+    def _judge(self, record: StepRecord, task_name: str, metrics: TaskMetrics, outputs: Outputs, dataset: Any) -> None:
         result = TaskResult()
 
         def judge() -> None:

@@ -1,7 +1,7 @@
 """What a model function returned, put in order: every index exactly once, or an error that says which are not.
 
-A model function gives pairs `(index, output)` in any order (several hosts each do a part), or `(pairs, auxiliary values)` with
-the values aligned with the pairs. Negative indices are padding of the last batch and are dropped.
+A model function gives pairs `(index, output)` in any order (several hosts each do a part), or `(pairs, auxiliary
+values)` with the values aligned with the pairs. Negative indices are padding of the last batch and are dropped.
 
     >>> ordered_outputs("t", 2, [(1, [7, 7]), (0, [5]), (-1, [0])])
     ModelOutputs(outputs=[[5], [7, 7]], auxiliary=None)
@@ -31,8 +31,8 @@ class ModelOutputs:
 
     Attributes:
       outputs: one per example, the very objects that the model function gave.
-      auxiliary: values by name, each a list with one per example (nested mappings and tuples keep their structure), or None
-        where the model function gave pairs only.
+      auxiliary: values by name, each a list with one per example (nested mappings and tuples keep their structure), or
+        None where the model function gave pairs only.
     """
 
     outputs: list[Any]
@@ -53,8 +53,8 @@ def ordered_outputs(task_name: str, num_examples: int, result: Any) -> ModelOutp
       result: an iterable of pairs, an array `[n, 2]`, or a tuple of such and a mapping of auxiliary values.
 
     Raises:
-      ModelOutputError: an element is no pair, an index is no integer, indices are missing, duplicated or foreign, or auxiliary
-        values are not as many as pairs.
+      ModelOutputError: an element is no pair, an index is no integer, indices are missing, duplicated or foreign, or
+        auxiliary values are not as many as pairs.
     """
     pairs, auxiliary = result, None
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping):
@@ -87,7 +87,7 @@ def _unzip(task_name: str, pairs: Any) -> tuple[Array, list[Any]]:
     indices = np.asarray(given)
     if indices.ndim != 1 or not (indices.dtype.kind in "iu" or _whole(indices)):
         odd = next((index for index in given if not isinstance(index, (int, np.integer))), given[0])
-        raise ModelOutputError(f"Task {task_name!r}: an index is {_short(odd)}; expected an integer as the dataset gave it.")
+        raise ModelOutputError(f"Task {task_name!r}: an index is {_short(odd)}; expected the integer of the dataset.")
     return indices.astype(np.int64), list(outputs)
 
 
@@ -108,8 +108,8 @@ def _check_indices(task_name: str, num_examples: int, indices: Array) -> None:
     found = [f"{len(which)} {problem} ({_first(which)})" for problem, which in problems.items() if len(which)]
     if found:
         raise ModelOutputError(
-            f"Task {task_name!r}: the model function returned {len(real)} outputs for {num_examples} examples; of the indices "
-            f"0 to {num_examples - 1}, each wanted once: {', '.join(found)}. Return each index as the dataset gave it; "
+            f"Task {task_name!r}: the model function returned {len(real)} outputs for {num_examples} examples; of the "
+            f"indices 0 to {num_examples - 1}, each wanted once: {', '.join(found)}. Return each as the dataset gave it; "
             "mark padding by a negative index."
         )
 

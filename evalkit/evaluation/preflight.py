@@ -61,8 +61,8 @@ def check_arguments(
     """Checks arguments of an Evaluator against each other.
 
     Raises:
-      ArgumentError: the converter packs; a logger has no `log_dir`; a preprocessor needs `sequence_length`, which is not
-        given; `num_examples` is not positive.
+      ArgumentError: the converter packs; a logger has no `log_dir`; a preprocessor needs `sequence_length`, which is
+        not given; `num_examples` is not positive.
       LoggerError: nothing can be written to `log_dir`.
     """
     if getattr(converter, "pack", False):
@@ -74,7 +74,7 @@ def check_arguments(
         raise ArgumentError(f"num_examples is {num_examples}; expected a positive number, or None for all examples.")
     if logger_cls and not log_dir:
         names = ", ".join(getattr(cls, "__name__", repr(cls)) for cls in logger_cls)
-        raise ArgumentError(f"'log_dir' must be provided to the Evaluator for its loggers ({names}): pass log_dir=PATH.")
+        raise ArgumentError(f"'log_dir' must be provided to the Evaluator for its loggers ({names}): pass it.")
     if sequence_length is None:
         for task in tasks:
             _check_needs_no_lengths(task)
@@ -89,8 +89,8 @@ def _check_needs_no_lengths(task: Task) -> None:
             function = getattr(preprocessor, "func", preprocessor)  # of a functools.partial
             name = getattr(function, "__name__", type(function).__name__)
             raise ArgumentError(
-                f"Preprocessor {name!r} in task {task.name!r} has a `sequence_length` argument, making it incompatible with "
-                "automatic sequence length detection. Pass a valid `sequence_length` to the Evaluator: "
+                f"Preprocessor {name!r} in task {task.name!r} has a `sequence_length` argument, making it incompatible "
+                "with automatic sequence length detection. Pass a valid `sequence_length` to the Evaluator: "
                 f"sequence_length={{{', '.join(f'{feature!r}: …' for feature in task.output_features)}}}."
             )
 
@@ -103,7 +103,7 @@ def _check_writable(log_dir: Path) -> None:
             file.flush()
     except OSError as error:
         raise LoggerError(
-            f"Cannot write to log_dir {str(log_dir)!r}: {error.strerror}. Pass a folder that can be written and has room."
+            f"Cannot write to log_dir {str(log_dir)!r}: {error.strerror}. Pass a folder that is writable and has room."
         ) from error
 
 
@@ -132,6 +132,6 @@ def check_model_fns(tasks: Sequence[Task], model_fns: Mapping[ModelOutputType, A
             if kind not in model_fns:
                 argument = ARGUMENT_OF.get(kind, f"model_fns={{ModelOutputType.{kind.name}: …}}")
                 raise ArgumentError(
-                    f"Task {task.name!r}: metric {metric_name(metric)!r} judges {ModelOutputType.to_str(kind)} outputs, but no "
-                    f"model function gives them. Pass {argument} to `evaluate`."
+                    f"Task {task.name!r}: metric {metric_name(metric)!r} judges {ModelOutputType.to_str(kind)} "
+                    f"outputs, but no model function gives them. Pass {argument} to `evaluate`."
                 )

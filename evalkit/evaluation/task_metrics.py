@@ -1,8 +1,8 @@
 """The metrics of one task: from ordered model outputs to values, each metric on its own.
 
 Decoding is done once per output type and postprocessing once per (output type, postprocess function); targets are
-postprocessed once, when this is constructed, so that a postprocess function that cannot take its own targets is known before
-the first model call. A metric that fails leaves the others be.
+postprocessed once, when this is constructed, so that a postprocess function that cannot take its own targets is known
+before the first model call. A metric that fails leaves the others be.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from evalkit.evaluation.guarded_values import GuardedValues
 from evalkit.evaluation.inferences import Postprocess, decode_outputs, postprocessed, target_texts
 from evalkit.evaluation.model_outputs import ModelOutputs
 from evalkit.evaluation.user_code import calling
+from evalkit.metrics.collecting import CollectingMetric
 from evalkit.metrics.function import MetricFunction
+from evalkit.metrics.legacy import metric_function_of
 from evalkit.metrics.metric import ModelOutputType
 from evalkit.metrics.values import MetricValue
 
@@ -66,12 +68,12 @@ class TaskMetrics:
         self._columns = columns
         self._field = target_field_name
         self._targets: dict[Postprocess | None, GuardedValues] = {}
-        functions = [metric for metric in task.metric_objs if isinstance(metric, MetricFunction)]
+        functions = [function for metric in task.metric_objs if (function := metric_function_of(metric))]
         if functions:
             texts = target_texts(task.name, columns, target_field_name, self._vocabulary)
-            for function in dict.fromkeys(metric.postprocess_fn for metric in functions):
-                values = postprocessed(task.name, function, texts, columns.examples, is_target=True)
-                self._targets[function] = GuardedValues(values)
+            for postprocess_fn in dict.fromkeys(function.postprocess_fn for function in functions):
+                values = postprocessed(task.name, postprocess_fn, texts, columns.examples, is_target=True)
+                self._targets[postprocess_fn] = GuardedValues(values)
 
     @property
     def _vocabulary(self) -> Any:
@@ -107,14 +109,19 @@ class TaskMetrics:
         self, metric: Any, outputs: Outputs, predictions: _Predictions, result: TaskResult
     ) -> Mapping[str, Any]:
         what = f"Task {self._task.name!r}: metric {metric_name(metric)!r}"
-        if isinstance(metric, MetricFunction):
-            return self._function_values(metric, outputs, predictions, result, what)
+        function = metric_function_of(metric)
+        if function is not None:
+            return self._function_values(function, outputs, predictions, result, what)
+        examples, features = self._columns.examples, self._task.output_features
         with calling(MetricError, lambda: what):
             model_output = _as_arrays(outputs[metric.model_output_type])
-            instance = metric.from_model_output(
-                self._columns.examples, model_output, self._task.output_features, self._field
-            )
-            return _checked(instance.compute(), what)
+            instance = metric.from_model_output(examples, model_output, features, self._field)
+            if not isinstance(instance, CollectingMetric):
+                return _checked(instance.compute(), what)
+            values, shown = instance.actual_compute(examples, features, self._field)
+        result.targets = shown.get("targets", result.targets)
+        result.inferences.update({name: value for name, value in shown.items() if name != "targets"})
+        return _checked(values, what)
 
     def _function_values(
         self, metric: MetricFunction, outputs: Outputs, predictions: _Predictions, result: TaskResult, what: str
@@ -219,8 +226,8 @@ def _add_value(task: str, metric: str, name: str, value: Any, result: TaskResult
     if name in result.metrics:
         result.failures.append(
             MetricError(
-                f"Task {task!r}: metric {metric!r} returned a value named {name!r}, as one before it did; the first is kept. "
-                "Duplicate metric key: rename one."
+                f"Task {task!r}: metric {metric!r} returned a value named {name!r}, as one before it did; the first is "
+                "kept. Duplicate metric key: rename one."
             )
         )
     elif isinstance(value, (MetricValue, numbers.Number, np.generic)) or getattr(value, "ndim", None) == 0:

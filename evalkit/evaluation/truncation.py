@@ -46,7 +46,9 @@ class Truncation:
 
 
 def trim_recording_lengths(dataset: Any, sequence_length: Mapping[str, Length], features: Mapping[str, Any]) -> Any:
-    """Cuts `features` to `sequence_length`, and notes the length before in a feature of its own (see `split_lengths`)."""
+    """Cuts `features` to `sequence_length`, and notes the length before in a feature of its own (see
+    `split_lengths`).
+    """
     counted = [
         name
         for name in features
@@ -91,7 +93,8 @@ def longest(
         missing = [name for name in features if name not in found]
         if missing:
             raise ArgumentError(
-                f"Task {task!r} has no feature {missing[0]!r}; all tasks must have the same features: {', '.join(features)}."
+                f"Task {task!r} has no feature {missing[0]!r}; all tasks must have the same features: "
+                f"{', '.join(features)}."
             )
     return {
         name: max(int(found[name].lengths(sequence_dims.get(name, 0)).max()) for found in columns.values())

@@ -10,7 +10,8 @@ from evalkit.errors import EvalkitError
 
 @contextlib.contextmanager
 def calling(error: type[EvalkitError], what: Callable[[], str]) -> Iterator[None]:
-    """Runs its body; an exception from it is raised again as `error`, with what was running and the original as its cause.
+    """Runs its body; an exception from it is raised again as `error`, with what was running and the original as its
+    cause.
 
     `what` is called after the exception, so that it can say how far the body came.
 

@@ -1,4 +1,5 @@
-"""Whatever order a model function answers in, outputs come back in the order of the examples, or an error says why not."""
+"""Whatever order a model function answers in, outputs come back in the order of the examples, or an error says why
+not."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,95 @@
+"""A small task over bytes, and model functions that answer from its own targets."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import evalkit
+from evalkit import preprocessors
+
+QUESTIONS = ["one", "two", "three", "four", "five"]
+ANSWERS = ["uno", "dos", "tres", "cuatro", "cinco"]
+
+
+def exact(targets, predictions):
+    """Share of predictions that equal their target."""
+    return {"exact": sum(map(str.__eq__, targets, predictions)) / len(targets)}
+
+
+def rows_source(questions=QUESTIONS, answers=ANSWERS, split="validation"):
+    rows = [{"inputs": q, "targets": a} for q, a in zip(questions, answers, strict=True)]
+    return evalkit.InMemoryDataSource({split: rows})
+
+
+@pytest.fixture
+def make_task():
+    """Makes a byte task that is in no registry; keywords replace the defaults."""
+
+    def make(name="spanish", **changes):
+        features = {
+            "inputs": evalkit.Feature(evalkit.ByteVocabulary(), add_eos=True),
+            "targets": evalkit.Feature(evalkit.ByteVocabulary(), add_eos=True),
+        }
+        keywords = {
+            "source": rows_source(),
+            "preprocessors": [preprocessors.tokenize, preprocessors.append_eos],
+            "output_features": features,
+            "metric_fns": [exact],
+            **changes,
+        }
+        return evalkit.Task(name, **keywords)
+
+    return make
+
+
+def answer_targets(dataset):
+    """A perfect model, which answers in reverse order and pads."""
+    pairs = [
+        (int(i), [int(t) for t in features["decoder_target_tokens"]]) for i, features in dataset.as_numpy_iterator()
+    ]
+    return [(-1, [0, 0]), *reversed(pairs)]
+
+
+def score_lengths(dataset):
+    """Scores each example with minus its number of target tokens."""
+    return [(int(i), -float(np.count_nonzero(f["decoder_target_tokens"]))) for i, f in dataset.as_numpy_iterator()]
+
+
+@pytest.fixture
+def make_evaluator(make_task):
+    """Makes an Evaluator of a byte task with the encoder-decoder converter; closes it, whatever happened."""
+    made = []
+
+    def make(task=None, **keywords):
+        converter = keywords.pop("feature_converter", None) or evalkit.EncDecFeatureConverter(pack=False)
+        evaluator = evalkit.Evaluator(task or make_task(), converter, **keywords)
+        made.append(evaluator)
+        return evaluator
+
+    yield make
+    for evaluator in made:
+        try:
+            evaluator.close()
+        except evalkit.errors.EvaluationError:
+            pass  # the test has looked at it
+
+
+@pytest.fixture
+def counted():
+    """A preprocessor that counts how many examples went through it."""
+
+    class Counted:
+        examples = 0
+
+        def __call__(self, dataset):
+            def count(value):
+                type(self).examples += 1
+                return value
+
+            def through(example):
+                text = tf.py_function(count, [example["targets"]], tf.string)
+                return {**example, "targets": tf.ensure_shape(text, [])}
+
+            return dataset.map(through)
+
+    return Counted()
