@@ -1,0 +1,51 @@
+"""Which tasks a command knows: evalkit's ready-made ones, and those of the modules given with `--import`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+
+from absl import flags
+
+import evalkit.tasks
+from evalkit.errors import ArgumentError, DefinitionError
+
+
+def define_import_flag(values: flags.FlagValues) -> None:
+    """Defines `--import`, which may be repeated."""
+    flags.DEFINE_multi_string(
+        "import", [], "a module that registers tasks, such as my_tasks or my.tasks; may be repeated", flag_values=values
+    )
+
+
+def load_task_modules(values: flags.FlagValues) -> None:
+    """Imports every ready-made task and the modules of `--import`, looking for them in the working directory first.
+
+    Raises:
+      ArgumentError: there is no such module.
+      DefinitionError: a module raised while it was imported.
+    """
+    for module in pkgutil.iter_modules(evalkit.tasks.__path__, "evalkit.tasks."):
+        importlib.import_module(module.name)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for name in values["import"].value:
+        _import_task_module(name)
+
+
+def _import_task_module(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise ArgumentError(
+                f"--import={name}: there is no module {error.name!r}. It was looked for in {os.getcwd()!r} and among the "
+                "installed packages; give its dotted name, without .py."
+            ) from error
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise DefinitionError(
+            f"--import={name}: the module raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})."
+        ) from error
