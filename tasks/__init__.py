@@ -2,5 +2,5 @@
 
 if __name__ != "evalkit.tasks":
     raise ImportError(
-        f"This folder is imported as 'evalkit.tasks', not as {__name__!r}: a second name would register every task twice."
+        f"This folder is imported as 'evalkit.tasks', not {__name__!r}: a second name would register every task twice."
     )

@@ -3,16 +3,16 @@ r"""GSM8K: grade school mathematics in words, 7,473 problems to train on and 1,3
 Source: Cobbe et al. 2021, "Training Verifiers to Solve Math Word Problems" (arXiv 2110.14168), MIT licence,
 https://github.com/openai/grade-school-math. Where to read it from:
 
-* the folder with `train.jsonl` and `test.jsonl` (fields `question`, `answer`) that the environment variable `GSM8K_DIR` names
-  when this module is imported;
+* the folder with `train.jsonl` and `test.jsonl` (fields `question`, `answer`) that the environment variable `GSM8K_DIR`
+  names when this module is imported;
 * else TFDS (`gsm8k`), which downloads it.
 
 `register` registers it once more, from a folder or with a vocabulary of your own.
 
-**How an answer is judged.** The final answer is the number after the last `####` (as in the data set) or after the last `A:`
-that begins a line (as in the authors' model outputs). Signs of dollars and thousands, leading zeros and zeros at the end of
-decimals make no difference. No marker, or something other than one number after it, is unparsed, which is never right:
-correct + wrong + unparsed = n.
+**How an answer is judged.** The final answer is the number after the last `####` (as in the data set) or after the last
+`A:` that begins a line (as in the authors' model outputs). Signs of dollars and thousands, leading zeros, and zeros at
+the end of decimals make no difference. No marker, or something other than one number after it, is unparsed, which is
+never right: correct + wrong + unparsed = n.
 
     >>> final_answer("She makes 9 * 2 = $<<9*2=18>>18 a day.\n#### 18")
     '18'

@@ -46,8 +46,8 @@ class Row:
         for part in name.split("."):
             if not isinstance(value, Mapping) or part not in value:
                 raise SourceError(
-                    f"{self.path}:{self.line}: there is no field {name!r}; the row has {_few(_field_names(self.fields))}. "
-                    "Say which with --field (for a field within a field: outer.inner)."
+                    f"{self.path}:{self.line}: there is no field {name!r}; the row has {_few(_field_names(self.fields))}. Say "
+                    "which with --field, --score_field or --index_field (for a field within a field: outer.inner)."
                 )
             value = value[part]
         return value
@@ -86,9 +86,8 @@ class Row:
         raise self._wrong_type(name, value, "the index of an example, an integer from 0")
 
     def _wrong_type(self, name: str, value: Any, expected: str) -> SourceError:
-        return SourceError(
-            f"{self.path}:{self.line}: field {name!r} is {type(value).__name__} {str(value)[:40]!r}; expected {expected}."
-        )
+        found = f"{type(value).__name__} {str(value)[:40]!r}"
+        return SourceError(f"{self.path}:{self.line}: field {name!r} is {found}; expected {expected}.")
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -137,8 +136,9 @@ def example_indices(rows: Sequence[Row], num_examples: int, index_field: str | N
     if index_field is None:
         if len(rows) != num_examples:
             raise ModelOutputError(
-                f"{rows[0].path} has {len(rows)} rows for {num_examples} examples. Give a row for each example, in their order; "
-                "or name the field that has each row's index with --index_field; or judge the first ones with --num_examples."
+                f"{rows[0].path} has {len(rows)} rows for {num_examples} examples. Give a row for each example, in their "
+                "order; or name the field that has each row's index with --index_field; or judge the first ones with "
+                "--num_examples."
             )
         return list(range(num_examples))
     lines: dict[int, int] = {}
@@ -146,18 +146,18 @@ def example_indices(rows: Sequence[Row], num_examples: int, index_field: str | N
         index = row.index(index_field)
         if not 0 <= index < num_examples:
             raise ModelOutputError(
-                f"{row.path}:{row.line}: index {index} is foreign: the examples have the indices 0 to {num_examples - 1}."
+                f"{row.path}:{row.line}: index {index} is foreign: examples have the indices 0 to {num_examples - 1}."
             )
         if index in lines:
             raise ModelOutputError(
-                f"{row.path}:{row.line}: index {index} is there twice, first in line {lines[index]}. Keep one of the two."
+                f"{row.path}:{row.line}: index {index} is there twice, first in line {lines[index]}. Keep one of them."
             )
         lines[index] = row.line
     missing = [index for index in range(num_examples) if index not in lines]
     if missing:
         raise ModelOutputError(
-            f"{rows[0].path}: {len(missing)} of {num_examples} examples are missing: indices {_few(missing)}. Give a row for "
-            "each; an output that failed is an empty text, which is judged as wrong."
+            f"{rows[0].path}: {len(missing)} of {num_examples} examples are missing: indices {_few(missing)}. Give a row "
+            "for each; an output that failed is an empty text, which is judged as wrong."
         )
     return list(lines)
 

@@ -1,8 +1,8 @@
 """evalkit score: judges outputs that are in a JSONL file with the metrics of a task; no model needed.
 
 Each row of the file answers one example: in the order of the examples, or with a field that has the example's index
-(--index_field). The output is text, or a list of token ids, in the field --field; a field within a field is outer.inner.
-Results are shown, and written for TensorBoard and as JSONL.
+(--index_field). The output is text, or a list of token ids, in the field --field; a field within a field is
+outer.inner. Results are shown, and written for TensorBoard and as JSONL.
 
 examples:
   evalkit score --task=gsm8k --predictions=outputs.jsonl
@@ -80,9 +80,7 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
         num_examples = len(evaluator.cached_task_datasets[task.name])
         future, _ = evaluator.evaluate(step=values.step, **model_functions(values, rows, num_examples))
         metrics = future.result()[task.name]
-    print(
-        f"Task {task.name!r}, split {split!r}, {num_examples} examples, field {values.field!r} of {values.predictions}:\n"
-    )
+    print(f"Task {task.name!r}, split {split!r}, {num_examples} examples; {values.field!r} of {values.predictions}:\n")
     print(table.render(["metric", "value"], list(metrics.items())))
     for name in left_out:
         print(f"\nLeft out: {name}, which needs what the file does not have (see --score_field).")
@@ -113,7 +111,7 @@ def answerable_part(task: Task, has_scores: bool) -> tuple[Task, list[str]]:
     left_out = [metric_name(metric) for metric in task.metric_objs if metric.model_output_type not in answered]
     if len(left_out) == len(task.metric_objs):
         raise ArgumentError(
-            f"Task {task.name!r} has no metric that this file can answer ({', '.join(left_out) or 'it has no metrics'}). "
+            f"Task {task.name!r} has no metric that this file can answer: {', '.join(left_out) or 'it has none at all'}. "
             "If the file has scores, name their field with --score_field."
         )
     if not left_out:

@@ -42,8 +42,8 @@ def _import_task_module(name: str) -> None:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise ArgumentError(
-                f"--import={name}: there is no module {error.name!r}. It was looked for in {os.getcwd()!r} and among the "
-                "installed packages; give its dotted name, without .py."
+                f"--import={name}: there is no module {error.name!r}. It was looked for in {os.getcwd()!r} and among "
+                "the installed packages; give its dotted name, without .py."
             ) from error
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise DefinitionError(

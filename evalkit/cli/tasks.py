@@ -1,8 +1,8 @@
 """evalkit tasks: what is registered, and what a task's examples look like on their way to the model.
 
-`list` shows every task and mixture; a word after it keeps only the names that contain it. `show NAME` shows where the task
-was registered, its features and metrics, the lengths of its examples, and the first few of them three times: raw, tokenised,
-and converted to what the model sees. evalkit's ready-made tasks are always there; --import brings yours.
+`list` shows every task and mixture; a word after it keeps only the names that contain it. `show NAME` shows where the
+task was registered, its features and metrics, the lengths of its examples, and the first few of them three times: raw,
+tokenised, and converted to what the model sees. evalkit's ready-made tasks are always there; --import brings yours.
 
 examples:
   evalkit tasks list
