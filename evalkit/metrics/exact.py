@@ -112,10 +112,21 @@ def same(target: Any, prediction: Any) -> bool:
     if prediction is None:
         return False
     if isinstance(target, _Sequences) and isinstance(prediction, _Sequences):
-        return len(target) == len(prediction) and all(map(same, _listed(target), _listed(prediction)))
+        return _same_sequence(_listed(target), _listed(prediction))
     if isinstance(target, _Sequences) or isinstance(prediction, _Sequences):
         return False
     return bool(target == prediction)
+
+
+def _same_sequence(target: Any, prediction: Any) -> bool:
+    if not isinstance(target, list | tuple) or not isinstance(prediction, list | tuple):
+        return same(target, prediction)  # an array without dimensions holds one value
+    if len(target) != len(prediction):
+        return False
+    kinds = {*map(type, target), *map(type, prediction)}
+    if kinds <= _PLAIN - {float}:  # lists take one and the same NaN for equal, so floats are compared one by one
+        return [*target] == [*prediction]
+    return all(map(same, target, prediction))
 
 
 def _any_of(kinds: set[type], kind: type) -> bool:

@@ -33,22 +33,18 @@ def squad(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float
     check_pairs("squad", targets, predictions)
     check_texts("squad", predictions)
     references = references_of("squad", targets)
-    pairs = list(zip(references, predictions, strict=True))
-    exact = sum(squad_exact_match(target, prediction) for target, prediction in pairs)
-    overlap = math.fsum(squad_word_f1(target, prediction) for target, prediction in pairs)
-    return {"squad_em": 100 * exact / len(pairs), "squad_f1": 100 * overlap / len(pairs)}
+    exact, overlap = zip(*map(_judge, references, predictions), strict=True)
+    return {"squad_em": 100 * sum(exact) / len(exact), "squad_f1": 100 * math.fsum(overlap) / len(overlap)}
 
 
 def squad_exact_match(target: str | Sequence[str], prediction: str) -> float:
     """1.0 if the normalised prediction is one of the normalised references, else 0.0."""
-    answer = normalize_answer(prediction)
-    return float(any(normalize_answer(reference) == answer for reference in _several(target)))
+    return float(_judge(_several(target), prediction)[0])
 
 
 def squad_word_f1(target: str | Sequence[str], prediction: str) -> float:
     """The best F1, in [0, 1], of the prediction's words with those of a reference, both as bags of normalised words."""
-    answer = collections.Counter(normalize_answer(prediction).split())
-    return max(_word_f1(collections.Counter(normalize_answer(text).split()), answer) for text in _several(target))
+    return _judge(_several(target), prediction)[1]
 
 
 def normalize_answer(text: str) -> str:
@@ -62,6 +58,13 @@ def normalize_answer(text: str) -> str:
 
 def _several(target: str | Sequence[str]) -> Sequence[str]:
     return [target] if isinstance(target, str) else target
+
+
+def _judge(references: Sequence[str], prediction: str) -> tuple[bool, float]:
+    answer = normalize_answer(prediction)
+    accepted = [normalize_answer(reference) for reference in references]
+    words = collections.Counter(answer.split())
+    return answer in accepted, max(_word_f1(collections.Counter(text.split()), words) for text in accepted)
 
 
 def _word_f1(reference: collections.Counter[str], answer: collections.Counter[str]) -> float:

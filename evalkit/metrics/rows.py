@@ -28,7 +28,8 @@ def count_rows(model_output: Any) -> int:
     """
     counts = {path: _rows_of(leaf, path) for path, leaf in _leaves(model_output, "model_output")}
     if len(set(counts.values())) != 1:
-        raise errors.MetricError(f"The parts of a model output must have one row per example each; found {counts}.")
+        found = ", ".join(f"{path} has {count}" for path, count in counts.items())
+        raise errors.MetricError(f"Every part of a model output must have one row per example; {found}.")
     return next(iter(counts.values()))
 
 
