@@ -110,14 +110,18 @@ def _first_event() -> bytes:
 
 def record(data: bytes) -> bytes:
     """One record of an event file."""
-    length = struct.pack("<Q", len(data))
-    return b"".join(
-        (length, struct.pack("<I", _masked(crc32c(length))), data, struct.pack("<I", _masked(crc32c(data))))
-    )
+    return b"".join((_header(len(data)), data, _checksum(data)))
 
 
-def _masked(crc: int) -> int:
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+@functools.lru_cache(maxsize=1024)  # scalars have few different lengths, and a checksum costs more than their event
+def _header(length: int) -> bytes:
+    data = struct.pack("<Q", length)
+    return data + _checksum(data)
+
+
+def _checksum(data: bytes) -> bytes:
+    crc = crc32c(data)
+    return struct.pack("<I", (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def crc32c(data: bytes) -> int:

@@ -113,12 +113,13 @@ def number_values(values: Array, splits: Array, shape: tuple[int | None, ...]) -
       shape: the shape of every row, or (None,) for vectors of different lengths.
     """
     if shape == ():
-        return plain_numbers(values).tolist()  # type: ignore[no-any-return]
+        numbers: list[Any] = plain_numbers(values).tolist()
+        return numbers
     if None in shape:
         return _ragged_values(values, splits)
     dense = _dense(values, splits, math.prod(size or 0 for size in shape))
     if dense.shape[1] <= MAX_ARRAY_SIZE:
-        return plain_numbers(dense).reshape(len(dense), *shape).tolist()  # type: ignore[no-any-return]
+        return plain_numbers(dense).reshape(len(dense), *shape).tolist()
     ends = zip(_texts(dense[:, :SHOWN]), _texts(dense[:, -SHOWN:]), strict=True)
     return [array_summary(str(shape), values.dtype, first, last) for first, last in ends]
 

@@ -21,7 +21,7 @@ from evalkit.errors import ArgumentError
 from evalkit.loggers.files import errors_of, files_of, path_below
 from evalkit.loggers.json_encoding import NOT_SERIALIZABLE, TensorAndNumpyEncoder, encoder
 from evalkit.loggers.json_inputs import json_inputs, numpy_inputs
-from evalkit.loggers.json_rows import RowEncoder, result_fields
+from evalkit.loggers.json_rows import RowEncoder, Values, result_fields
 from evalkit.loggers.logger import Logger, safe_file_name, step_number
 from evalkit.metrics.values import Generic, MetricValue, Scalar, Text
 
@@ -104,9 +104,19 @@ class JSONLogger(Logger):
                 file.write(lines)
         seconds = time.perf_counter() - begin
         rows.warn(path)
+        if self._write_n_results is None:
+            _warn_of_lengths(path, rows.num_rows, fields)
         logging.info(
             "Wrote %d rows to %s in %.2f s (%.0f rows/s).", rows.num_rows, path, seconds, rows.num_rows / seconds
         )
+
+
+def _warn_of_lengths(path: str, num_rows: int, fields: Mapping[str, Values]) -> None:
+    for name, values in fields.items():
+        if len(values) != num_rows:
+            logging.warning(
+                "%s has %d rows, one an example, but there are %d of `%s`.", path, num_rows, len(values), name
+            )
 
 
 def _has_rows(targets: Sequence[Any] | None) -> bool:

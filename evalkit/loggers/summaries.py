@@ -57,9 +57,7 @@ def summary_parts(value: Any) -> Parts:
 @summary_parts.register
 def _(value: Scalar) -> Parts:
     number = value.value if isinstance(value.value, (int, float)) else np.asarray(value.value).item()
-    with np.errstate(over="ignore"):  # beyond float32 it is infinite, which TensorBoard shows
-        single = float(np.float32(number))
-    return TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[single]), _SCALARS
+    return TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[number]), _SCALARS
 
 
 @summary_parts.register

@@ -9,7 +9,6 @@ from typing import Any, final
 
 from absl import logging
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
 
 from evalkit.errors import LoggerError
 from evalkit.loggers.event_files import EventFile, EventObjects, EventWriter
@@ -93,8 +92,9 @@ def serialized_event(tag: str, value: MetricValue, step: int, wall_time: float) 
       TypeError, ValueError: the value cannot be shown (see `summary_parts`).
     """
     tensor, metadata = summary_parts(value)
-    summary = Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
-    serialized: bytes = Event(wall_time=wall_time, step=step, summary=summary).SerializeToString()
+    event = Event(wall_time=wall_time, step=step)
+    event.summary.value.add(tag=tag, tensor=tensor, metadata=metadata)
+    serialized: bytes = event.SerializeToString()
     return serialized
 
 
