@@ -1,8 +1,8 @@
 """What a piece of code depends on beyond itself: the globals it reads and the modules it imports.
 
-Two kinds of code are told apart. The user's own may change from one run to the next, so it is followed: what it refers to
-is part of its content. Libraries (the standard library, what is installed in `site-packages`, and evalkit itself) are
-known by name, version and the bytes of the file, and are not followed: they are large, and change by installing.
+Two kinds of code are told apart. The user's own may change from one run to the next, so it is followed: what it refers
+to is part of its content. Libraries (the standard library, what is installed in `site-packages`, and evalkit itself)
+are known by name, version and the bytes of the file, and are not followed: they are large, and change by installing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import sys
-import sysconfig
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +22,7 @@ from typing import Any
 _GLOBAL_READS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTE_READS = ("LOAD_ATTR", "LOAD_METHOD")
 
-_LIBRARY_FOLDERS = tuple(
-    Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
+_LIBRARY_FOLDERS = {"site-packages", "dist-packages"}
 
 MISSING = "no value under this name"
 
@@ -43,9 +40,8 @@ def references(function: types.FunctionType) -> list[tuple[str, Any]]:
 
     Of a module of the user's, it is the attribute that the function takes from it which counts (`my_module.clean`).
 
-        >>> import math
-        >>> references(lambda x: math.floor(x))
-        [('math', <module 'math' (built-in)>)]
+        >>> [name for name, _ in references(lambda x: len(x) + int(x[0]))]
+        ['int', 'len']
     """
     found: dict[str, Any] = {}
     for code in code_objects(function.__code__):
@@ -83,14 +79,16 @@ def _imported(name: str, module_globals: dict[str, Any]) -> Any:
 def is_library(module_name: str) -> bool:
     """Whether the module is installed rather than written by the user.
 
-        >>> is_library("json"), is_library("numpy.linalg"), is_library("__main__")
-        (True, True, False)
+    >>> is_library("json"), is_library("numpy.linalg"), is_library("__main__")
+    (True, True, False)
     """
     top = module_name.partition(".")[0]
-    if top == "evalkit" or (top in sys.stdlib_module_names and top != "__main__"):
+    if top == "__main__":
+        return False
+    if top == "evalkit" or top in sys.stdlib_module_names:
         return True
     origin = _origin(module_name) or _origin(top)
-    return origin is not None and any(origin.is_relative_to(folder) for folder in _LIBRARY_FOLDERS)
+    return origin is not None and not _LIBRARY_FOLDERS.isdisjoint(origin.parts)
 
 
 @functools.cache

@@ -1,14 +1,15 @@
 """A hash of what a Python object is, for keying what was computed with it.
 
-Two objects with the same hash give the same results; the hash is the same in every process and on every run. So it goes by
+Two objects with the same hash give the same results; the hash is the same in every process and on every run. So it
+goes by
 content: functions by their code, defaults, closures and the globals that they read, recursively; objects by class and
-state; arrays by their bytes; never by name, address or order of hashing. An object with a `fingerprint` answers for itself.
-What cannot be seen into (a lock, an open file, a generator) is an error, since a store under a wrong key is worse than no
-store.
+  state; arrays by their bytes; never by name, address or order of hashing. An object with a `fingerprint` answers for
+  itself. What cannot be seen into (a lock, an open file, a generator) is an error, since a store under a wrong key is
+  worse than no store.
 
-Not seen: what a function reads from outside while it runs (files, the network, the clock), and changes inside a library
-that change neither its version nor the file in question. A wrong guess in the other direction (another hash for the same
-thing, after editing a docstring say) only costs a recomputation.
+Not seen: what a function reads from outside while it runs (files, the network, the clock), and changes inside a
+library that change neither its version nor the file in question. A wrong guess in the other direction (another hash
+for the same thing, after editing a docstring say) only costs a recomputation.
 
     >>> add = lambda x, n=1: x + n
     >>> fingerprint(add) == fingerprint(lambda x, n=1: x + n), fingerprint(add) == fingerprint(lambda x, n=2: x + n)
@@ -29,15 +30,15 @@ def fingerprint(obj: Any) -> str:
     """The content hash of `obj`: 64 hexadecimal digits.
 
     Raises:
-      FingerprintError: `obj`, or something that it refers to, cannot be seen into; the message says what, and the way to
-        it.
+      FingerprintError: `obj`, or something that it refers to, cannot be seen into; the message says what, and the way
+        to it.
     """
     try:
         return _Walk().digest(obj)[0]
     except RecursionError as error:
         raise errors.FingerprintError(
-            f"The content of {_name_of(obj)} cannot be told: it is nested too deeply, or refers to itself through a set. "
-            "Give it a property `fingerprint`, a text that changes when its results do."
+            f"The content of {_name_of(obj)} cannot be told: it is nested too deeply, or refers to itself through a "
+            "set. Give it a property `fingerprint`, a text that changes when its results do."
         ) from error
 
 
@@ -45,8 +46,8 @@ def fingerprint(obj: Any) -> str:
 class _Walk:
     """One walk through an object and all that it refers to.
 
-    What is met again on the way down to itself (a recursive function) is written as "so many steps up". A digest is kept
-    for the rest of the walk if it has no such steps to above itself.
+    What is met again on the way down to itself (a recursive function) is written as "so many steps up". A digest is
+    kept for the rest of the walk if it has no such steps to above itself.
     """
 
     def __init__(self) -> None:
@@ -91,8 +92,8 @@ class _Walk:
         except Exception as error:
             raise errors.FingerprintError(
                 f"The content of {' -> '.join(self._names)} cannot be told: {type(obj).__name__} ({error}). Give it a "
-                "property `fingerprint` (a text that changes when its results do), or do without it in closures, globals "
-                "and arguments of what is fingerprinted."
+                "property `fingerprint` (a text that changes when its results do), or do without it in closures, "
+                "globals and arguments of what is fingerprinted."
             ) from error
 
 

@@ -92,8 +92,8 @@ def task_fingerprint(task: Any, split: str) -> TaskFingerprint:
     source = task.source.fingerprint(split)
     if source is None:
         raise errors.FingerprintError(
-            f"Task {task.name!r}: its source, {type(task.source).__name__}, cannot tell when its data changes, so no store "
-            "may be keyed by it. Give the source a method fingerprint(split), or keep the examples in memory."
+            f"Task {task.name!r}: its source, {type(task.source).__name__}, cannot tell when its data changes, so no "
+            "store may be keyed by it. Give the source a method fingerprint(split), or keep the examples in memory."
         )
     features = dict(task.output_features)
     return TaskFingerprint(

@@ -16,9 +16,9 @@ from evalkit.data.sources.files_source import FilesSource
 class FileDataSource(FilesSource):
     """Examples from files, read by a function that turns the path of a file into a dataset.
 
-        >>> source = FileDataSource(tf.data.TextLineDataset, {"test": "data/test-*.txt"})
-        >>> print(source)
-        FileDataSource({'test': 'data/test-*.txt'})
+    >>> source = FileDataSource(tf.data.TextLineDataset, {"test": "data/test-*.txt"})
+    >>> print(source)
+    FileDataSource({'test': 'data/test-*.txt'})
     """
 
     def __init__(

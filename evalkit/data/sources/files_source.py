@@ -4,9 +4,10 @@ A subclass says how one file becomes examples (`read_file`); everything else is 
 the order of the examples are those of seqio's `FileDataSource`.
 
 Damage is found while reading, at no cost before it. TensorFlow checks every TFRecord it reads, and text lines are
-checked in the graph, but what `tf.data` then raises names no file. So the file and the record are looked for when a read
-has failed: `find_damage` reads the files again, one by one, until the same thing happens. `named_read_errors` does that
-around a loop. (Checking before reading would cost a pass over all data, which a training set of a terabyte cannot pay.)
+checked in the graph, but what `tf.data` then raises names no file. So the file and the record are looked for when a
+read has failed: `find_damage` reads the files again, one by one, until the same thing happens. `named_read_errors`
+does that around a loop. (Checking before reading would cost a pass over all data, which a training set of a terabyte
+cannot pay.)
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from evalkit import errors
 from evalkit.data.content_hash import fingerprint
 from evalkit.data.shard import ShardInfo
 from evalkit.data.sources.declared_length import with_declared_length
-from evalkit.data.sources.file_patterns import FilePatterns, checked_patterns, matching_files
+from evalkit.data.sources.file_patterns import FilePatterns, checked_patterns, file_states, matching_files
 from evalkit.data.sources.source import DataSource
 
 # What TensorFlow wraps around the sentence that matters: graph nodes, names of iterators, the op that was called.
@@ -133,9 +134,9 @@ class FilesSource(DataSource):
         if shard_info is not None:
             if len(files) < shard_info.num_shards:
                 raise errors.SourceError(
-                    f"Dataset has too few files to shard. Split {split!r} of {type(self).__name__} has {len(files)} files "
-                    f"for {shard_info.num_shards} shards. Ask for at most {len(files)}, or shard the examples with "
-                    "tf.data.Dataset.shard."
+                    f"Dataset has too few files to shard. Split {split!r} of {type(self).__name__} has {len(files)} "
+                    f"files for {shard_info.num_shards} shards. Ask for at most {len(files)}, or shard the examples "
+                    "with tf.data.Dataset.shard."
                 )
             dataset = dataset.shard(shard_info.num_shards, shard_info.index)
         if shuffle:
@@ -160,16 +161,12 @@ class FilesSource(DataSource):
         return None
 
     def fingerprint(self, split: str) -> str | None:
-        """A hash of paths, sizes and times of change, and of everything that decides how they are read.
-
-        Not of the files' bytes: that would be a pass over all data. A file changed within one tick of the file system's
-        clock, at the same size, goes unnoticed.
+        """A hash of paths, sizes and times of change, and of everything that decides how the files are read.
 
         Returns:
           The hash; None where the content of a reading function cannot be told.
         """
-        stats = [(path, tf.io.gfile.stat(path)) for path in sorted(self.list_shards(split))]
-        files = [(path, stat.length, stat.mtime_nsec) for path, stat in stats]
+        files = file_states(self.list_shards(split))
         order = (self._cycle_length, self._block_length)
         try:
             return fingerprint((type(self).__name__, files, order, dict(self._reading_arguments())))

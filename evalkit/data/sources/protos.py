@@ -16,9 +16,9 @@ from evalkit.data.sources.files_source import FilesSource
 class ProtoDataSource(FilesSource):
     """Examples decoded from records, one for each record.
 
-        >>> source = ProtoDataSource({"train": "a.tfrecord"}, lambda record: {"x": tf.io.decode_raw(record, tf.uint8)})
-        >>> print(source)
-        ProtoDataSource({'train': 'a.tfrecord'})
+    >>> source = ProtoDataSource({"train": "a.tfrecord"}, lambda record: {"x": tf.io.decode_raw(record, tf.uint8)})
+    >>> print(source)
+    ProtoDataSource({'train': 'a.tfrecord'})
     """
 
     def __init__(

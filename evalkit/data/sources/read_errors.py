@@ -1,8 +1,8 @@
 """Read errors that name what could not be read.
 
-`tf.data` reads in threads of its own, far from the source, and what it raises in the loop over a dataset says "truncated
-record at 264'" and no more. Whoever loops over the examples of a source does it inside `named_read_errors`, which looks
-for the file and the record when, and only when, a read has failed.
+`tf.data` reads in threads of its own, far from the source, and what it raises in the loop over a dataset says
+"truncated record at 264'" and no more. Whoever loops over the examples of a source does it inside `named_read_errors`,
+which looks for the file and the record when, and only when, a read has failed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Lines of text files.
 
-Lines must be UTF-8. seqio passes any bytes on, and what a tokenizer then makes of them nobody knows; here a line that is
-not UTF-8 stops the reading, with file and line number in the message. The check runs in the graph, on 256 lines at a time,
-and costs about 1 µs a line (on single lines it would cost 30).
+Lines must be UTF-8. seqio passes any bytes on, and what a tokenizer then makes of them nobody knows; here a line that
+is not UTF-8 stops the reading, with file and line number in the message. The check runs in the graph, on 256 lines at
+a time, and costs about 1 µs a line (on single lines it would cost 30).
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from evalkit.data.sources.files_source import FilesSource
 class TFExampleDataSource(FilesSource):
     """Examples as dictionaries of tensors, parsed from `tf.train.Example` protos in TFRecord files.
 
-    A record that is cut off or damaged, or lacks a feature, ends the reading with an error; `named_read_errors` names the
-    file and the record.
+    A record that is cut off or damaged, or lacks a feature, ends the reading with an error; `named_read_errors` names
+    the file and the record.
 
         >>> source = TFExampleDataSource({"train": "a.tfrecord"}, {"text": tf.io.FixedLenFeature([], tf.string)})
         >>> source.splits
@@ -43,8 +43,8 @@ class TFExampleDataSource(FilesSource):
         Args:
           split_to_filepattern: as for `FilesSource`, and so are those after `reader_cls`.
           feature_description: by feature, a `tf.io.FixedLenFeature`, `VarLenFeature` or `RaggedFeature`.
-          reader_cls: opens the file of a path as a dataset of serialised protos; where its elements are tuples, the last
-            component is the proto.
+          reader_cls: opens the file of a path as a dataset of serialised protos; where its elements are tuples, the
+            last component is the proto.
           num_input_examples: how many examples each split has, if known.
           caching_permitted: whether the examples may be written to an offline cache.
           file_shuffle_buffer_size: among how many files one is drawn when files are shuffled; None for all.
