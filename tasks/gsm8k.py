@@ -31,13 +31,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from evalkit import preprocessors
 from evalkit.data.feature import Feature
-from evalkit.data.sources.jsonl import JSONLDataSource
+from evalkit.data.registry import TaskRegistry
+from evalkit.data.sources.jsonl import JsonLinesDataSource
 from evalkit.data.sources.source import DataSource
 from evalkit.data.sources.tfds import TfdsDataSource
 from evalkit.data.task import Task
-from evalkit.data.task_registry import TaskRegistry
 from evalkit.errors import SourceError
 from evalkit.metrics.proportions import proportion_standard_error
 from evalkit.vocabularies.byte import ByteVocabulary
@@ -131,7 +133,10 @@ def register(name: str, data_dir: str | os.PathLike[str] | None = None, vocabula
 def _source(data_dir: str | os.PathLike[str] | None) -> DataSource:
     if data_dir is None:
         return TfdsDataSource(TFDS_NAME, splits=list(SIZES))
-    return JSONLDataSource({split: str(Path(data_dir) / f"{split}.jsonl") for split in SIZES})
+    return JsonLinesDataSource(
+        {split: str(Path(data_dir) / f"{split}.jsonl") for split in SIZES},
+        features={"question": tf.string, "answer": tf.string},
+    )
 
 
 GSM8K = register("gsm8k", os.environ.get("GSM8K_DIR") or None)

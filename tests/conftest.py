@@ -22,5 +22,5 @@ def registries_as_found():
     else:  # a test that needs no registry does not pay for TensorFlow
         yield
         if registry := sys.modules.get("evalkit.data.registry"):
-            registry.TASKS.clear()
-            registry.MIXTURES.clear()
+            registry.TaskRegistry.reset()
+            registry.MixtureRegistry.reset()

@@ -45,8 +45,9 @@ class Row:
         value: Any = self.fields
         for part in name.split("."):
             if not isinstance(value, Mapping) or part not in value:
+                known = _few(_field_names(self.fields))
                 raise SourceError(
-                    f"{self.path}:{self.line}: there is no field {name!r}; the row has {_few(_field_names(self.fields))}. Say "
+                    f"{self.path}:{self.line}: there is no field {name!r}; the row has {known}. Say "
                     "which with --field, --score_field or --index_field (for a field within a field: outer.inner)."
                 )
             value = value[part]
@@ -136,9 +137,9 @@ def example_indices(rows: Sequence[Row], num_examples: int, index_field: str | N
     if index_field is None:
         if len(rows) != num_examples:
             raise ModelOutputError(
-                f"{rows[0].path} has {len(rows)} rows for {num_examples} examples. Give a row for each example, in their "
-                "order; or name the field that has each row's index with --index_field; or judge the first ones with "
-                "--num_examples."
+                f"{rows[0].path} has {len(rows)} rows for {num_examples} examples. Give a row for each example, in "
+                "their order; or name the field that has each row's index with --index_field; or judge only the first "
+                "ones with --num_examples."
             )
         return list(range(num_examples))
     lines: dict[int, int] = {}
@@ -156,8 +157,8 @@ def example_indices(rows: Sequence[Row], num_examples: int, index_field: str | N
     missing = [index for index in range(num_examples) if index not in lines]
     if missing:
         raise ModelOutputError(
-            f"{rows[0].path}: {len(missing)} of {num_examples} examples are missing: indices {_few(missing)}. Give a row "
-            "for each; an output that failed is an empty text, which is judged as wrong."
+            f"{rows[0].path}: {len(missing)} of {num_examples} examples are missing: indices {_few(missing)}. Give a "
+            "row for each; an output that failed is an empty text, which is judged as wrong."
         )
     return list(lines)
 

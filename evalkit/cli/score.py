@@ -21,8 +21,8 @@ from absl import app, flags
 
 from evalkit.cli import saved_outputs, table
 from evalkit.cli.task_modules import define_import_flag, load_task_modules
+from evalkit.data.registry import TaskRegistry
 from evalkit.data.task import Task
-from evalkit.data.task_registry import TaskRegistry
 from evalkit.errors import ArgumentError
 from evalkit.evaluation.evaluator import Evaluator
 from evalkit.evaluation.task_metrics import metric_name
@@ -111,7 +111,7 @@ def answerable_part(task: Task, has_scores: bool) -> tuple[Task, list[str]]:
     left_out = [metric_name(metric) for metric in task.metric_objs if metric.model_output_type not in answered]
     if len(left_out) == len(task.metric_objs):
         raise ArgumentError(
-            f"Task {task.name!r} has no metric that this file can answer: {', '.join(left_out) or 'it has none at all'}. "
+            f"Task {task.name!r} has no metric that this file can answer: {', '.join(left_out) or 'it has none'}. "
             "If the file has scores, name their field with --score_field."
         )
     if not left_out:

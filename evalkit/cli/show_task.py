@@ -13,10 +13,10 @@ from tqdm import tqdm
 import evalkit.feature_converters
 from evalkit.cli import table
 from evalkit.converter import FeatureConverter
-from evalkit.data.registry import TASKS
+from evalkit.data.name_table import TASKS
+from evalkit.data.registry import TaskRegistry
 from evalkit.data.signature import function_name
 from evalkit.data.task import Task
-from evalkit.data.task_registry import TaskRegistry
 from evalkit.errors import unknown_name
 from evalkit.evaluation.task_metrics import metric_name
 from evalkit.metrics.signature import ModelOutputType

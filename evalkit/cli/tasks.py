@@ -20,9 +20,8 @@ from absl import app, flags
 from evalkit.cli import table
 from evalkit.cli.show_task import define_show_flags, show
 from evalkit.cli.task_modules import define_import_flag, load_task_modules
-from evalkit.data.mixture_registry import MixtureRegistry
-from evalkit.data.registry import MIXTURES, TASKS
-from evalkit.data.task_registry import TaskRegistry
+from evalkit.data.name_table import MIXTURES, TASKS
+from evalkit.data.registry import MixtureRegistry, TaskRegistry
 from evalkit.evaluation.task_metrics import metric_name
 
 

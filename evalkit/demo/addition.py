@@ -11,8 +11,8 @@ import numpy as np
 
 from evalkit import preprocessors
 from evalkit.data.feature import Feature
+from evalkit.data.registry import TaskRegistry
 from evalkit.data.sources.in_memory import InMemoryDataSource
-from evalkit.data.task_registry import TaskRegistry
 from evalkit.metrics.exact import exact_match
 from evalkit.metrics.likelihood import mean_log_likelihood
 from evalkit.vocabularies.byte import ByteVocabulary
