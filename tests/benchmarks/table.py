@@ -1,0 +1,134 @@
+"""The bars of the issue, and the table that says which are met."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Figures = Mapping[str, Mapping[str, float]]
+"""`{measurement: {"seqio": figure, "evalkit": figure}}`; a subject that cannot be measured is missing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """What must hold for one measurement.
+
+    Attributes:
+      measurement: its name among the figures.
+      unit: of both figures.
+      times_less: how many times less than `against` evalkit's figure must be; None for no such bar.
+      at_most: what evalkit's figure must not exceed; None for no such bar.
+      against: the measurement that evalkit's figure is divided into, if it is not seqio's of the same name.
+    """
+
+    measurement: str
+    unit: str
+    times_less: float | None = None
+    at_most: float | None = None
+    against: str | None = None
+
+    def ratio(self, figures: Figures) -> float | None:
+        """How many times less evalkit's figure is than seqio's (or than evalkit's own in `against`)."""
+        ours = figures[self.measurement].get("evalkit")
+        theirs = figures[self.against]["evalkit"] if self.against else figures[self.measurement].get("seqio")
+        return theirs / ours if ours and theirs is not None else None
+
+    def met(self, figures: Figures) -> bool | None:
+        """Whether the bar is met; None where there is no bar or nothing was measured."""
+        ours = figures[self.measurement].get("evalkit")
+        if ours is None or (self.times_less is None and self.at_most is None):
+            return None
+        if self.at_most is not None:
+            return ours <= self.at_most
+        ratio = self.ratio(figures)
+        return ratio is not None and self.times_less is not None and ratio >= self.times_less
+
+    @property
+    def words(self) -> str:
+        """The bar as the table shows it."""
+        if self.at_most is not None:
+            return f"<= {self.at_most:g}"
+        return f"{self.times_less:g}x less" if self.times_less else ""
+
+
+BARS = (
+    Bar("evaluate, one text metric, no logger", "us/example", times_less=10),
+    Bar("  first evaluate (targets are postprocessed)", "us/example"),
+    Bar("  with a postprocess function", "us/example"),
+    Bar("  ragged outputs", "us/example"),
+    Bar("  each further metric", "us/example", at_most=3),
+    Bar("evaluate with JSONL and TensorBoard", "us/example", times_less=15),
+    Bar("  JSONL alone, over no logger", "us/row", at_most=10),
+    Bar("construct, CPU", "s", times_less=2),
+    Bar("construct, wall", "s", times_less=2),
+    Bar("construct with a store on disk, CPU", "s"),
+    Bar("construct again from that store, CPU", "s", times_less=20, against="construct with a store on disk, CPU"),
+    Bar("one pass over the model dataset, CPU", "s", times_less=5),
+    Bar("preprocessor calls, memory cache", "per example", at_most=1),
+    Bar("converter calls, memory cache", "per example", at_most=1),
+    Bar("preprocessor calls, no memory cache", "per example", at_most=1),
+    Bar("converter calls, no memory cache", "per example", at_most=1),
+    Bar("memory held / payload", "x", at_most=1.3),
+    Bar("memory held / payload, 20 KB raw field dropped", "x", at_most=1.3),
+    Bar("import, CPU", "s", at_most=0.5),
+    Bar("import, resident", "MB"),
+    Bar("import, of tensorflow, jax, flax loaded", "modules", at_most=0),
+    Bar("main-thread loop: time lost to metrics beside it", "s", times_less=10),
+    Bar("  time evaluate() held the caller", "s"),
+)
+
+
+def render(figures: Figures) -> str:
+    """The table as text; measurements that were not made are left out."""
+    rows: list[tuple[str, ...]] = [("", "seqio", "evalkit", "unit", "ratio", "bar", "")]
+    for bar in BARS:
+        if bar.measurement in figures:
+            rows.append(_row(bar, figures))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(_line(row, widths) for row in rows)
+
+
+def outcomes(figures: Figures) -> dict[str, Any]:
+    """The same for machines: `{measurement: {seqio, evalkit, unit, ratio, bar, met}}`."""
+    return {
+        bar.measurement.strip(): {
+            **figures[bar.measurement],
+            "unit": bar.unit,
+            "ratio": bar.ratio(figures),
+            "bar": bar.words,
+            "met": bar.met(figures),
+        }
+        for bar in BARS
+        if bar.measurement in figures
+    }
+
+
+def _row(bar: Bar, figures: Figures) -> tuple[str, ...]:
+    measured = figures[bar.measurement]
+    ratio = bar.ratio(figures)
+    verdict = {True: "met", False: "NOT MET", None: ""}[bar.met(figures)]
+    return (
+        bar.measurement,
+        _number(measured.get("seqio")),
+        _number(measured.get("evalkit")),
+        bar.unit,
+        "" if ratio is None else f"{ratio:.1f}x",
+        bar.words,
+        verdict,
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _line(row: Iterable[str], widths: list[int]) -> str:
+    cells = list(row)
+    aligned = [
+        cell.rjust(width) if i in (1, 2, 4) else cell.ljust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(aligned).rstrip()
