@@ -22,7 +22,11 @@ Postprocess = Callable[..., Any]
 
 
 class Decoder(Protocol):
-    """What decoding asks of a vocabulary."""
+    """What decoding asks of a vocabulary: a row ends at its first `eos_id`, if there is one."""
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id that ends a row."""
 
     def decode(self, ids: Any) -> Any:
         """One row of ids."""
@@ -79,8 +83,19 @@ def _kind(output: Any) -> str:
 
 def _decode_rows(vocabulary: Decoder, rows: Sequence[Any]) -> list[Any]:
     """Decodes rows of ids: integers all at once; anything else that a vocabulary may take, row by row."""
+    eos_id = vocabulary.eos_id
+    if eos_id is not None and set(map(type, rows)) == {list}:
+        # Decoding ends at the first EOS. Most of a padded row lies behind it, and need not be converted at all.
+        rows = [_until(eos_id, row) for row in rows]
     ids = _integer_rows(rows)
     return [vocabulary.decode(row) for row in rows] if ids is None else vocabulary.decode_batch(ids)
+
+
+def _until(eos_id: int, row: list[Any]) -> list[Any]:
+    try:
+        return row[: row.index(eos_id) + 1]
+    except ValueError:
+        return row
 
 
 def _integer_rows(rows: Sequence[Any]) -> Ragged | None:

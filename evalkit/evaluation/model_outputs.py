@@ -109,7 +109,7 @@ def _check_indices(task_name: str, num_examples: int, indices: Array) -> None:
     if found:
         raise ModelOutputError(
             f"Task {task_name!r}: the model function returned {len(real)} outputs for {num_examples} examples; of the "
-            f"indices 0 to {num_examples - 1}, each wanted once: {', '.join(found)}. Return each as the dataset gave it; "
+            f"indices 0 to {num_examples - 1}, each once: {', '.join(found)}. Return each as the dataset gave it; "
             "mark padding by a negative index."
         )
 
