@@ -20,6 +20,8 @@ import numpy as np
 from evalkit import errors
 from evalkit.columns import Array
 
+Values = Sequence[Any] | Array
+
 
 def check_pairs(metric: str, targets: Sized, predictions: Sized, noun: str = "prediction") -> int:
     """The number of examples.
@@ -39,7 +41,7 @@ def check_pairs(metric: str, targets: Sized, predictions: Sized, noun: str = "pr
     return len(targets)
 
 
-def check_texts(metric: str, texts: Sequence[Any], noun: str = "prediction") -> None:
+def check_texts(metric: str, texts: Values, noun: str = "prediction") -> None:
     """Checks that every element is a str.
 
     Raises:
@@ -52,7 +54,7 @@ def check_texts(metric: str, texts: Sequence[Any], noun: str = "prediction") -> 
             raise errors.MetricError(f"{metric}: {noun} {index} must be a str, found {_shown(text)}.")
 
 
-def references_of(metric: str, targets: Sequence[Any]) -> list[list[str]]:
+def references_of(metric: str, targets: Values) -> list[list[str]]:
     """The reference texts of each example: a str is the only one, a sequence of str holds several.
 
     Raises:

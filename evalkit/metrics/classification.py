@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from evalkit import errors
+from evalkit.metrics.checks import Values
 from evalkit.metrics.exact import matches
 
-Labels = Sequence[Hashable]
 
-
-def accuracy(targets: Labels, predictions: Labels) -> dict[str, float]:
+def accuracy(targets: Values, predictions: Values) -> dict[str, float]:
     """The share of predictions that are the right label: right / n.
 
     Range [0, 1], higher is better.
@@ -32,7 +31,7 @@ def accuracy(targets: Labels, predictions: Labels) -> dict[str, float]:
     return {"accuracy": int(right.sum()) / len(right)}
 
 
-def binary_f1(targets: Labels, predictions: Labels, positive_label: Hashable = 1) -> dict[str, float]:
+def binary_f1(targets: Values, predictions: Values, positive_label: Hashable = 1) -> dict[str, float]:
     """F1 of one label: 2 · hits / (targets with the label + predictions of it).
 
     Source: van Rijsbergen 1979, chapter 7 (the E measure's complement, alpha = 1/2). Range [0, 1], higher is better.
@@ -49,7 +48,7 @@ def binary_f1(targets: Labels, predictions: Labels, positive_label: Hashable = 1
     return {"f1_binary": counts.f1(positive_label)}
 
 
-def macro_f1(targets: Labels, predictions: Labels) -> dict[str, float]:
+def macro_f1(targets: Values, predictions: Values) -> dict[str, float]:
     """The mean of the F1 of every label that occurs in the targets: each label weighs the same.
 
     A label that is only ever predicted is a mistake for the label that was meant, and no label of its own; so garbage
@@ -64,7 +63,7 @@ def macro_f1(targets: Labels, predictions: Labels) -> dict[str, float]:
     return {"f1_macro": math.fsum(map(counts.f1, counts.in_targets)) / len(counts.in_targets)}
 
 
-def weighted_f1(targets: Labels, predictions: Labels) -> dict[str, float]:
+def weighted_f1(targets: Values, predictions: Values) -> dict[str, float]:
     """The mean of the F1 of every label, weighed by how many targets have it.
 
     Source: scikit-learn's `f1_score(average="weighted")`. Range [0, 1], higher is better.
@@ -77,7 +76,7 @@ def weighted_f1(targets: Labels, predictions: Labels) -> dict[str, float]:
     return {"f1_weighted": weighted / len(targets)}
 
 
-def micro_f1(targets: Labels, predictions: Labels) -> dict[str, float]:
+def micro_f1(targets: Values, predictions: Values) -> dict[str, float]:
     """F1 over all decisions: 2 · right / (n + answered), where an answer is a prediction that is not None.
 
     With an answer to everything this is the accuracy. Source: Yang 1999 (micro-averaging). Range [0, 1],
@@ -90,7 +89,7 @@ def micro_f1(targets: Labels, predictions: Labels) -> dict[str, float]:
     return {"f1_micro": 2 * counts.hits.total() / (len(targets) + counts.in_predictions.total())}
 
 
-def f1_per_label(targets: Labels, predictions: Labels) -> dict[str, float]:
+def f1_per_label(targets: Values, predictions: Values) -> dict[str, float]:
     """`precision/<label>`, `recall/<label>` and `f1/<label>` for every label that occurs in the targets.
 
     Precision is hits / predictions of the label (0 where there is none), recall is hits / targets with the label, F1 as
@@ -111,7 +110,7 @@ def f1_per_label(targets: Labels, predictions: Labels) -> dict[str, float]:
     return result
 
 
-def matthews(targets: Labels, predictions: Labels) -> dict[str, float]:
+def matthews(targets: Values, predictions: Values) -> dict[str, float]:
     """Matthews' correlation of targets and predictions, for any number of labels.
 
     (n · right − Σ t·p) / √((n² − Σ p²) · (n² − Σ t²)), where t and p count each label in targets and predictions; with
@@ -142,7 +141,7 @@ class _Counts(NamedTuple):
         return 2 * self.hits[label] / (self.in_targets[label] + self.in_predictions[label])
 
 
-def _count(metric: str, targets: Labels, predictions: Labels) -> _Counts:
+def _count(metric: str, targets: Values, predictions: Values) -> _Counts:
     right = matches(metric, targets, predictions)
     try:
         in_targets, in_predictions = collections.Counter(targets), collections.Counter(predictions)

@@ -26,7 +26,7 @@ def pearson(targets: Any, predictions: Any) -> dict[str, float]:
       MetricError: not one prediction per target, less than two, a value that is not a finite number, or all targets
         equal.
     """
-    return {"pearson_corrcoef": _correlation("pearson", *_numbers("pearson", targets, predictions))}
+    return {"pearson_corrcoef": _correlation(*_numbers("pearson", targets, predictions))}
 
 
 def spearman(targets: Any, predictions: Any) -> dict[str, float]:
@@ -38,12 +38,15 @@ def spearman(targets: Any, predictions: Any) -> dict[str, float]:
       MetricError: as `pearson`.
     """
     right, predicted = _numbers("spearman", targets, predictions)
-    return {"spearman_corrcoef": _correlation("spearman", _ranks(right), _ranks(predicted))}
+    return {"spearman_corrcoef": _correlation(_ranks(right), _ranks(predicted))}
 
 
 def _numbers(metric: str, targets: Any, predictions: Any) -> tuple[Array, Array]:
     check_pairs(metric, targets, predictions)
-    return finite_numbers(metric, targets, "target"), finite_numbers(metric, predictions, "prediction")
+    right, predicted = finite_numbers(metric, targets, "target"), finite_numbers(metric, predictions, "prediction")
+    if (right == right[0]).all():
+        raise errors.MetricError(f"{metric}: all {len(right)} targets are {right[0]}; there is nothing to follow.")
+    return right, predicted
 
 
 def _ranks(values: Array) -> Array:
@@ -52,9 +55,7 @@ def _ranks(values: Array) -> Array:
     return np.asarray(mean_rank[inverse])
 
 
-def _correlation(metric: str, targets: Array, predictions: Array) -> float:
-    if (targets == targets[0]).all():
-        raise errors.MetricError(f"{metric}: all {len(targets)} targets are {targets[0]}; there is nothing to follow.")
+def _correlation(targets: Array, predictions: Array) -> float:
     if (predictions == predictions[0]).all():
         return 0.0
     x, y = _unit(targets), _unit(predictions)

@@ -19,13 +19,13 @@ import numpy as np
 
 from evalkit import errors
 from evalkit.columns import Array
-from evalkit.metrics.checks import check_pairs, check_texts, is_flat, references_of
+from evalkit.metrics.checks import Values, check_pairs, check_texts, is_flat, references_of
 
 _Sequences = (list, tuple, np.ndarray)
 _PLAIN = frozenset([str, bytes, int, float, bool])  # compared by `==`, which for these never lies
 
 
-def exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+def exact_match(targets: Values, predictions: Values) -> dict[str, float]:
     """The share of predictions that equal their target: right / n.
 
     Text is compared as it is; clean it in the task's postprocess function. For several accepted answers use
@@ -40,7 +40,7 @@ def exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str,
     return {"exact_match": _share(matches("exact_match", targets, predictions))}
 
 
-def exact_match_any(targets: Sequence[Sequence[Any]], predictions: Sequence[Any]) -> dict[str, float]:
+def exact_match_any(targets: Values, predictions: Values) -> dict[str, float]:
     """The share of predictions that equal one of the accepted answers: right / n.
 
     Source and range as `exact_match`. Each target is a str, or a non-empty sequence of them.
@@ -54,7 +54,7 @@ def exact_match_any(targets: Sequence[Sequence[Any]], predictions: Sequence[Any]
     return {"exact_match_any": _share(np.fromiter(map(operator.contains, accepted, predictions), bool))}
 
 
-def sequence_accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+def sequence_accuracy(targets: Values, predictions: Values) -> dict[str, float]:
     """The share of sequences that are right from the first token to the last: right / n.
 
     A sequence is a list, a tuple or an array of tokens, or text. Lists and arrays with the same elements are equal. Cut
@@ -68,7 +68,7 @@ def sequence_accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> dic
     return {"sequence_accuracy": _share(matches("sequence_accuracy", targets, predictions))}
 
 
-def token_accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+def token_accuracy(targets: Values, predictions: Values) -> dict[str, float]:
     """The share of token positions that are right, over all examples: right / positions.
 
     Text is split at white space, sequences are taken as tokens. A pair has as many positions as the longer of the two,
@@ -89,7 +89,7 @@ def token_accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[s
     return {"token_accuracy": right / positions}
 
 
-def matches(metric: str, targets: Sequence[Any], predictions: Sequence[Any]) -> Array:
+def matches(metric: str, targets: Values, predictions: Values) -> Array:
     """Bool `[n]`: which predictions equal their target; None and NaN never do.
 
     Raises:

@@ -9,18 +9,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from evalkit import errors
 from evalkit.metrics.checks import finite_numbers
 from evalkit.metrics.statistics import Estimate, estimate_mean
 
+Id = TypeVar("Id", bound=Hashable)
+
 
 def paired_difference(
-    first: Mapping[Hashable, float],
-    second: Mapping[Hashable, float],
+    first: Mapping[Id, float],
+    second: Mapping[Id, float],
     *,
-    groups: Mapping[Hashable, Hashable] | None = None,
+    groups: Mapping[Id, Hashable] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -53,7 +55,7 @@ def paired_difference(
     return estimate_mean(differences, groups=grouped, confidence=confidence, resamples=resamples, seed=seed)
 
 
-def _check_same_ids(one: str, first: Mapping[Hashable, Any], other: str, second: Mapping[Hashable, Any]) -> None:
+def _check_same_ids(one: str, first: Mapping[Id, Any], other: str, second: Mapping[Id, Any]) -> None:
     missing, foreign = [i for i in first if i not in second], [i for i in second if i not in first]
     if missing or foreign:
         raise errors.MetricError(

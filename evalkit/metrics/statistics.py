@@ -63,7 +63,7 @@ class Estimate:
 def estimate_mean(
     values: Any,
     *,
-    groups: Sequence[Hashable] | None = None,
+    groups: Sequence[Hashable] | Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -91,7 +91,7 @@ def estimate_mean(
     return Estimate(mean, stderr, low, high, confidence, int(sizes.sum()), len(sizes))
 
 
-def standard_error(values: Any, groups: Sequence[Hashable] | None = None) -> float:
+def standard_error(values: Any, groups: Sequence[Hashable] | Array | None = None) -> float:
     """The standard error of the mean, in closed form.
 
     Without groups s / √n, with s² = Σ (x − mean)² / (n − 1). With groups √(G / (G − 1) · Σ_g (Σ_i (x_gi − mean))²) /
@@ -104,7 +104,7 @@ def standard_error(values: Any, groups: Sequence[Hashable] | None = None) -> flo
     return _mean_and_error(*_sums(values, groups))[1]
 
 
-def _sums(values: Any, groups: Sequence[Hashable] | None) -> tuple[Array, Array]:
+def _sums(values: Any, groups: Sequence[Hashable] | Array | None) -> tuple[Array, Array]:
     """float64 sums and int64 sizes of the groups, in an order that depends on the values alone."""
     numbers = finite_numbers("standard error", values, "value")
     if groups is None:

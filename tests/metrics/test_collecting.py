@@ -91,10 +91,10 @@ def test_a_long_chain_of_merges_is_joined_and_freed_without_recursion():
     part = batch([[1]])
     for read in (True, False):
         merged = Outputs.empty()
-        for _ in range(50_000):
+        for _ in range(20_000):
             merged = merged.merge(part)
         if read:
-            assert len(merged.values["mask"]) == 50_000
+            assert len(merged.values["mask"]) == 20_000
         del merged
 
 
@@ -113,7 +113,7 @@ def test_what_was_collected_pickles():
 
 def test_a_collecting_metric_written_for_seqio_works():
     @flax.struct.dataclass
-    class Mine(CollectingMetric):
+    class Mine(CollectingMetric):  # type: ignore[misc]  # frozen by flax
         model_output_type: ModelOutputType = ModelOutputType.SCORE
 
         def actual_compute(
