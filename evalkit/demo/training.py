@@ -77,7 +77,7 @@ def train(model: LanguageModel, examples: Mapping[str, Array], plan: TrainingPla
         return optax.apply_updates(params, changes), moments, loss
 
     inputs = examples["decoder_input_tokens"]
-    params = model.init(jax.random.key(plan.seed), inputs[:1])
+    params = jax.jit(model.init)(jax.random.key(plan.seed), inputs[:1])
     moments = optimizer.init(params)
     order = np.random.default_rng(plan.seed)
     yield TrainingState(0, params, float("nan"))
