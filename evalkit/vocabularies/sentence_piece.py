@@ -27,7 +27,7 @@ class SentencePieceVocabulary(Vocabulary):
     The model is read when it is first needed. Two vocabularies are equal if their models are, wherever the files lie.
     """
 
-    _in_graph_remedy = "pip install 'evalkit[text]' brings an operation with the same ids that has no such limit."
+    in_graph_remedy = "pip install 'evalkit[text]' brings an operation with the same ids that has no such limit."
 
     def __init__(
         self,

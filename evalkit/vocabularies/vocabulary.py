@@ -44,7 +44,7 @@ class Vocabulary(abc.ABC):
     """
 
     # What to do so that encoding needs no Python function in the graph; for the message of those that have one.
-    _in_graph_remedy = "A vocabulary that defines `_encode_tf` with TensorFlow operations has no such limit."
+    in_graph_remedy = "A vocabulary that defines `_encode_tf` with TensorFlow operations has no such limit."
 
     def __init__(self, extra_ids: int = 0) -> None:
         self._extra_ids = extra_ids or 0
@@ -109,7 +109,7 @@ class Vocabulary(abc.ABC):
 
     def _encode_tf(self, s: Any) -> Any:
         """Ids of a string tensor of any rank, with one more dimension for the tokens."""
-        python_encoding.announce(type(self).__name__, self._in_graph_remedy)
+        python_encoding.announce(type(self).__name__, self.in_graph_remedy)
         return python_encoding.encode_strings(self, s)
 
     def _decode_tf(self, ids: Any) -> Any:
