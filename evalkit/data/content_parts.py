@@ -129,11 +129,13 @@ def _class(obj: type) -> Parts:
 
 
 def _function(obj: types.FunctionType) -> Parts:
+    if is_library(obj.__module__) and getattr(sys.modules.get(obj.__module__), obj.__qualname__, None) is obj:
+        # What a library offers under a name is known by it; what its decorators return has more to it.
+        yield "function", f"{library_stamp(obj.__module__)} {obj.__qualname__}".encode()
+        return
     module = obj.__globals__.get("__name__", "__main__")
     if is_library(module):
         yield "function", f"{library_stamp(module)} {obj.__qualname__}".encode()
-        if getattr(sys.modules.get(module), obj.__qualname__, None) is obj:
-            return  # what is found under its own name is known by it; what a decorator returned has more to it
     else:
         yield "function", obj.__qualname__.encode()
         yield "code", obj.__code__

@@ -176,5 +176,4 @@ class FilesSource(DataSource):
 
 def _sentence(message: str) -> str:
     """What is wrong, from an error message of TensorFlow."""
-    bare = _WRAPPING.sub("", message)
-    return " ".join(bare.replace("[[]]", "").split())
+    return " ".join(_WRAPPING.sub("", message).split()).replace("[[]]", "").strip(" .[]")

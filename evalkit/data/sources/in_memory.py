@@ -82,16 +82,16 @@ class InMemoryDataSource(RowsSource):
             return {name: TypedColumn.of(name, given[name], field, where) for name, field in fields.items()}
         return columns_of_rows(given, self._features, where)
 
-    def fingerprint(self, split: str) -> str | None:
-        """A hash of the examples.
+    def fingerprint(self, split: str) -> str:
+        """A hash of the examples, as they are read.
 
-        Returns:
-          The hash; None where a value's content cannot be told.
+        Raises:
+          ArgumentError: there is no such split.
+          SourceError: a row that does not fit the others.
         """
-        try:
-            return fingerprint(("InMemoryDataSource", self._examples[split], self._features))
-        except errors.FingerprintError:
-            return None
+        self.check_split(split)
+        columns = {name: (column.shape, column.arrays) for name, column in self.read_columns(split).items()}
+        return fingerprint(("InMemoryDataSource", columns))
 
     def __repr__(self) -> str:
         return f"InMemoryDataSource({self._num_input_examples})"

@@ -8,6 +8,7 @@ which looks for the file and the record when, and only when, a read has failed.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -19,7 +20,7 @@ from evalkit.data.sources.source import DataSource
 # What reading itself can fail with; all else that TensorFlow raises may come from preprocessors as well.
 _READ_ERRORS = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
 
-_WRONG_LENGTH = "was expected to contain"  # of assert_cardinality; it has no error class of its own
+_WRONG_LENGTH = re.compile(r"was expected to contain .*? but contained (.*? elements)")  # of assert_cardinality
 
 
 @contextlib.contextmanager
@@ -40,10 +41,10 @@ def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         what = f"{type(source).__name__}, split {split!r}"
-        if _WRONG_LENGTH in error.message:
+        wrong_length = _WRONG_LENGTH.search(error.message)
+        if wrong_length:
             raise errors.SourceError(
-                f"{what}: num_input_examples says {source.num_input_examples(split)}, but "
-                f"{_WRONG_LENGTH.join(error.message.partition(_WRONG_LENGTH)[1:]).partition('[')[0].strip()} "
+                f"{what}: num_input_examples says {source.num_input_examples(split)}, but there are {wrong_length[1]}. "
                 "Correct num_input_examples, or leave it out; if it is right, the data is not whole."
             ) from error
         damage = source.find_damage(split) if isinstance(source, FilesSource) else None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from evalkit import errors
 from evalkit.data.shard import ShardInfo
 from evalkit.data.sources.source import DataSource
 from evalkit.data.sources.typed_column import TypedColumn
@@ -44,10 +45,17 @@ class RowsSource(DataSource):
 
         Raises:
           ArgumentError: there is no such split.
-          SourceError: a row that cannot be read, or does not fit the others.
+          SourceError: a row that cannot be read, or does not fit the others; or no row at all, and no declared
+            features.
         """
         self.check_split(split)
-        dataset = _dataset(self.read_columns(split))
+        columns = self.read_columns(split)
+        if not columns:
+            raise errors.SourceError(
+                f"{self!r} has no rows in split {split!r}, so nobody knows its features. Declare them in `features` "
+                "to read an empty split."
+            )
+        dataset = _dataset(columns)
         if shard_info is not None:
             dataset = dataset.shard(shard_info.num_shards, shard_info.index)
         num_rows = int(dataset.cardinality())
@@ -55,8 +63,6 @@ class RowsSource(DataSource):
 
 
 def _dataset(columns: Mapping[str, TypedColumn]) -> tf.data.Dataset:
-    if not columns:
-        return tf.data.Dataset.range(0).map(lambda _: {})
     dataset = tf.data.Dataset.from_tensor_slices({name: column.values for name, column in columns.items()})
     shapes = {
         name: column.shape

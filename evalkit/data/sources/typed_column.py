@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from evalkit import errors
+from evalkit.columns import Column
 from evalkit.data.sources.field_type import LISTS, FieldType, Where, completed, shown
 
 _EXPECTED = {"O": "a text", "b": "true or false", "i": "an integer", "u": "an integer", "f": "a number"}
@@ -35,6 +36,17 @@ class TypedColumn:
     values: Any
     shape: tuple[int | None, ...]
     is_rectangular: bool
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The content as numpy arrays of numbers: values end to end (of texts, their bytes), and where rows begin."""
+        ragged = isinstance(self.values, tf.RaggedTensor)
+        flat = (self.values.flat_values if ragged else self.values).numpy()
+        splits = [level.numpy() for level in self.values.nested_row_splits] if ragged else []
+        if flat.dtype.hasobject:
+            texts = Column.from_texts(flat.reshape(-1).tolist())
+            return [texts.values, texts.byte_splits, *splits]
+        return [flat, *splits]
 
     @classmethod
     def of(cls, name: str, values: Any, field: FieldType, where: Where) -> TypedColumn:
@@ -117,7 +129,8 @@ def _leaves(leaves: Sequence[Any], dtype: Any) -> tf.Tensor:
         if not issubclass(leaf_type, allowed) or (issubclass(leaf_type, bool) and kind != "b"):
             raise TypeError(f"a {leaf_type.__name__}")
     if dtype == tf.string:
-        return tf.constant(leaves, tf.string, shape=[len(leaves)])
+        encoded = [leaf.encode() if isinstance(leaf, str) else leaf for leaf in leaves]
+        return tf.constant(encoded, tf.string, shape=[len(leaves)])
     return tf.constant(_numbers(np.array(leaves, None if len(leaves) else dtype.as_numpy_dtype), dtype))
 
 
