@@ -13,6 +13,7 @@ from typing import SupportsIndex
 import tensorflow as tf
 
 from evalkit.errors import FeatureError
+from evalkit.transforms.windows import fits_windows, map_windows, select
 
 Length = SupportsIndex | Sequence[SupportsIndex | None] | None
 
@@ -69,13 +70,14 @@ def trim_and_pad_dataset(dataset: tf.data.Dataset, feature_lengths: Mapping[str,
       {'inputs': [1, 2], 'targets': [4, 0, 0]}
     """
     check_length_ranks(dataset.element_spec, feature_lengths)
-
-    def trim_and_pad_example(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return trim_and_pad(example, feature_lengths)
-
-    return dataset.map(
-        tf.autograph.experimental.do_not_convert(trim_and_pad_example), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    dimensions = {name: dimension_lengths(length) for name, length in feature_lengths.items()}
+    names = list(dataset.element_spec)
+    plain = select(dataset, names)
+    if fits_windows(plain.element_spec, dimensions):
+        in_windows = {name: (None, *lengths) for name, lengths in dimensions.items()}
+        return map_windows(plain, lambda window: _trim_and_pad(window, in_windows), names)
+    one_by_one = tf.autograph.experimental.do_not_convert(lambda example: _trim_and_pad(example, dimensions))
+    return plain.map(one_by_one, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def check_length_ranks(element_spec: Mapping[str, tf.TypeSpec], feature_lengths: Mapping[str, Length]) -> None:
@@ -94,11 +96,10 @@ def check_length_ranks(element_spec: Mapping[str, tf.TypeSpec], feature_lengths:
             )
 
 
-def trim_and_pad(example: Mapping[str, tf.Tensor], feature_lengths: Mapping[str, Length]) -> dict[str, tf.Tensor]:
-    """`trim_and_pad_dataset` for one example, to be used inside of a larger map."""
+def _trim_and_pad(features: Mapping[str, tf.Tensor], lengths: Mapping[str, Length]) -> dict[str, tf.Tensor]:
     return {
-        name: pad(trim(value, feature_lengths[name]), feature_lengths[name]) if name in feature_lengths else value
-        for name, value in example.items()
+        name: pad(trim(value, lengths[name]), lengths[name]) if name in lengths else value
+        for name, value in features.items()
     }
 
 
