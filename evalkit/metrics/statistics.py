@@ -22,7 +22,7 @@ import numpy as np
 from evalkit import errors
 from evalkit.columns import Array
 from evalkit.metrics import bootstrap
-from evalkit.metrics.checks import check_pairs, finite_numbers
+from evalkit.metrics.checks import finite_numbers
 
 
 @final
@@ -96,7 +96,7 @@ def standard_error(values: Any, groups: Sequence[Hashable] | Array | None = None
 
     Without groups s / √n, with s² = Σ (x − mean)² / (n − 1). With groups √(G / (G − 1) · Σ_g (Σ_i (x_gi − mean))²) /
     n, which is the former where every group has one value. Source: Miller 2024, "Adding Error Bars to Evals" (arXiv
-    2411.00640), equations 1 and 4, here with the usual correction for few groups, G / (G − 1).
+    2411.00640), here with the usual correction for few groups, G / (G − 1).
 
     Raises:
       MetricError: less than two values (or groups), or one that is not a finite number.
@@ -111,7 +111,8 @@ def _sums(values: Any, groups: Sequence[Hashable] | Array | None) -> tuple[Array
         if len(numbers) < 2:
             raise errors.MetricError(f"A standard error needs at least 2 values, found {len(numbers)}.")
         return np.sort(numbers), np.ones(len(numbers), np.int64)
-    check_pairs("standard error", numbers, groups, "group")
+    if len(groups) != len(numbers):
+        raise errors.MetricError(f"{len(numbers)} values but {len(groups)} groups; every value needs one.")
     known: dict[Hashable, int] = {}
     group = np.fromiter((known.setdefault(name, len(known)) for name in groups), np.int64, len(numbers))
     if len(known) < 2:

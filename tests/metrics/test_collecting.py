@@ -98,6 +98,13 @@ def test_a_long_chain_of_merges_is_joined_and_freed_without_recursion():
         del merged
 
 
+def test_auxiliary_values_are_merged_with_their_rows():
+    first, second = (batch(([[i], [i, i]], {"scores": np.array([i, -i])})) for i in (1, 2))
+    outputs, aux = first.merge(second).values["model_output"]
+    assert outputs == [[1], [1, 1], [2], [2, 2]]
+    assert aux["scores"].tolist() == [1, -1, 2, -2]
+
+
 def test_merging_leaves_the_parts_as_they_are():
     first, second = batch([[1]]), batch([[2]])
     first.merge(second).compute()

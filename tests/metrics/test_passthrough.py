@@ -93,6 +93,8 @@ def test_top_k_outputs_become_lists_of_texts(output):
 def test_several_texts_per_example_and_single_numbers_are_taken_as_they_are():
     values, _ = compute(PassthroughLegacyMetric.from_metric_fn(show), [["ab", "x"], ["c", "y"], ["de", "z"]])
     assert values["pairs"][0] == ("ab", ["ab", "x"])
+    values, _ = compute(PassthroughLegacyMetric.from_metric_fn(show), np.array([["ab"], ["c"], ["de"]]))
+    assert values["pairs"][0] == ("ab", np.array(["ab"]))
     values, _ = compute(PassthroughLegacyMetric.from_metric_fn(show), np.array([1, 2, 3]))
     assert [int(prediction) for _, prediction in values["pairs"]] == [1, 2, 3]
 

@@ -158,7 +158,7 @@ def test_paired_examples_may_be_grouped():
         (lambda: standard_error([1.0]), "needs at least 2 values, found 1"),
         (lambda: standard_error([1.0, 2.0], ["a", "a"]), "needs at least 2 groups; all 2 values are in one"),
         (lambda: standard_error([1.0, math.nan]), "value 1 is nan"),
-        (lambda: standard_error([1.0, 2.0], ["a"]), "2 targets but 1 groups"),
+        (lambda: standard_error([1.0, 2.0], ["a"]), "2 values but 1 groups"),
         (lambda: proportion_standard_error(3, 2), "3 right of 2 is no share"),
         (lambda: wilson_interval(0, 0), "0 right of 0 is no share"),
         (lambda: paired_difference({"a": 1.0, "b": 2.0}, {"b": 1.0, "c": 1.0}), r"1 are only in the former.*'a'.*'c'"),
