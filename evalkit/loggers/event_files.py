@@ -99,8 +99,9 @@ class EventObjects(EventWriter):
 
 
 def _new_name() -> str:
-    """A name that TensorBoard takes for an event file, later ones sorting behind earlier ones."""
-    return f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):06d}"
+    """A name that TensorBoard takes for an event file, later ones sorting behind earlier ones (it reads in that order)."""
+    now = f"{time.time():017.6f}"
+    return f"events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):06d}"
 
 
 def _first_event() -> bytes:

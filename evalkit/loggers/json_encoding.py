@@ -111,7 +111,7 @@ def encode(value: Any) -> bytes:
       TypeError, ValueError, RecursionError: the value, or a part of it, has no JSON form.
     """
     try:
-        return orjson.dumps(value, json_value)
+        return orjson.dumps(value, json_value, orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:  # an integer beyond 64 bits, a key that is no string, a lone surrogate: slower, but possible
         return encode_with(TensorAndNumpyEncoder, value)
 

@@ -128,7 +128,7 @@ def _dense(values: Array, splits: Array, size: int) -> Array:
     """Rows `[rows, size]`; a row with fewer elements has zeros at its end (see `Column`)."""
     lengths = np.diff(splits)
     if len(values) == len(lengths) * size:
-        return values.reshape(-1, size)
+        return values.reshape(len(lengths), size)
     dense = np.zeros((len(lengths), size), values.dtype)
     dense[np.arange(size) < lengths[:, None]] = values
     return dense

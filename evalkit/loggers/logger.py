@@ -106,4 +106,6 @@ def safe_file_name(name: str) -> str:
     """
     if set(name) <= {"."}:
         return "%2E" * len(name)
-    return _NOT_IN_FILE_NAMES.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)
+    return _NOT_IN_FILE_NAMES.sub(
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), name
+    )

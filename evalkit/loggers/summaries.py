@@ -144,12 +144,12 @@ def tensor_proto(array: Array) -> TensorProto:
     return proto
 
 
-_TYPES = {np.dtype(np.float32): types_pb2.DT_FLOAT, np.dtype(np.float64): types_pb2.DT_DOUBLE}
+_TYPES = {"float16": types_pb2.DT_HALF, "float32": types_pb2.DT_FLOAT, "float64": types_pb2.DT_DOUBLE}
 
 
 def _type_of(dtype: np.dtype[Any]) -> int:
-    """TensorFlow's number of a dtype: it uses numpy's names in capitals, but for the two commonest."""
+    """TensorFlow's number of a dtype: its names are numpy's in capitals, but for the commonest."""
     try:
-        return _TYPES.get(dtype) or int(types_pb2.DataType.Value(f"DT_{dtype.name.upper()}"))
+        return _TYPES.get(dtype.name) or int(types_pb2.DataType.Value(f"DT_{dtype.name.upper()}"))
     except ValueError as error:
         raise TypeError(f"an array of dtype {dtype} cannot be written") from error
