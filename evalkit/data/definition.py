@@ -15,7 +15,7 @@ from evalkit.data.feature import Feature
 from evalkit.data.signature import function_name, parameter_names
 from evalkit.data.source_info import SourceInfo
 from evalkit.data.sources.source import DataSource
-from evalkit.metrics import MetricFunction
+from evalkit.metrics import MetricFunction, metric_fn_output_type
 
 Preprocessor = Callable[..., Any]
 
@@ -37,7 +37,7 @@ def check_name(kind: str, name: str) -> None:
 
 
 @final
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TaskDefinition:
     """The arguments of `Task`, checked; see there for what they mean."""
 
@@ -50,7 +50,6 @@ class TaskDefinition:
     metric_objs: Sequence[Any]
     shuffle_buffer_size: int | None
     source_info: SourceInfo | None
-    metric_functions: tuple[MetricFunction, ...] = dataclasses.field(init=False)
     cache_step: int | None = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +69,7 @@ class TaskDefinition:
         object.__setattr__(self, "preprocessors", _copied(self.preprocessors))
         object.__setattr__(self, "metric_fns", tuple(self.metric_fns or ()))
         object.__setattr__(self, "metric_objs", tuple(self.metric_objs or ()))
-        object.__setattr__(self, "metric_functions", self._metric_functions())
+        self._check_metric_fns()
         object.__setattr__(self, "cache_step", self._cache_step())
 
     @property
@@ -78,13 +77,18 @@ class TaskDefinition:
         """The placeholder among the preprocessors, if there is one."""
         return None if self.cache_step is None else self.preprocessors[self.cache_step]  # type: ignore[return-value]
 
-    def _metric_functions(self) -> tuple[MetricFunction, ...]:
+    @property
+    def metric_functions(self) -> list[MetricFunction]:
+        """The metric functions: those of predictions, then of scores, then of predictions with auxiliary values."""
+        functions = [MetricFunction(fn, postprocess_fn=self.postprocess_fn) for fn in self.metric_fns]
+        return sorted(functions, key=lambda function: function.model_output_type)
+
+    def _check_metric_fns(self) -> None:
         try:
-            functions = [MetricFunction(fn, postprocess_fn=self.postprocess_fn) for fn in self.metric_fns]
+            for fn in self.metric_fns:
+                metric_fn_output_type(fn)
         except errors.DefinitionError as e:
             raise errors.DefinitionError(f"Task {self.name!r}: {e}") from e
-        # Grouped by what they judge: predictions, then scores, then predictions with auxiliary values.
-        return tuple(sorted(functions, key=lambda function: function.model_output_type))
 
     def _cache_step(self) -> int | None:
         steps = [i for i, step in enumerate(self.preprocessors) if isinstance(step, CacheDatasetPlaceholder)]

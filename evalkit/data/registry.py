@@ -21,6 +21,7 @@ from evalkit.data.feature import Feature
 from evalkit.data.mixing import MixtureRate
 from evalkit.data.mixture import Mixture
 from evalkit.data.name_table import MIXTURES, TASKS
+from evalkit.data.name_table import scoped_registries as scoped_registries
 from evalkit.data.provider_registry import ProviderRegistry
 from evalkit.data.source_info import SourceInfo, calling_site
 from evalkit.data.sources.source import DataSource
@@ -74,6 +75,7 @@ class TaskRegistry(ProviderRegistry[Task]):
           DefinitionError: the definition cannot work.
         """
         cls._check_class(name, task_cls)
+        site = calling_site()
         task = task_cls(
             name=name,
             source=source,
@@ -82,10 +84,10 @@ class TaskRegistry(ProviderRegistry[Task]):
             postprocess_fn=postprocess_fn,
             metric_fns=metric_fns,
             metric_objs=metric_objs,
-            source_info=source_info or calling_site(),
+            source_info=source_info or site,
             **kwargs,
         )
-        cls.add_provider(name, task, override)
+        cls._table.add(name, task, site, override)
         return task
 
 
@@ -128,14 +130,15 @@ class MixtureRegistry(ProviderRegistry[Mixture]):
           DefinitionError: the definition cannot work.
         """
         cls._check_class(name, mixture_cls)
+        site = calling_site()
         mixture = mixture_cls(
             name=name,
             tasks=tasks,
             default_rate=default_rate,
-            source_info=source_info or calling_site(),
+            source_info=source_info or site,
             **kwargs,
         )
-        cls.add_provider(name, mixture, override)
+        cls._table.add(name, mixture, site, override)
         return mixture
 
 

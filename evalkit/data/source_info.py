@@ -11,7 +11,7 @@ _ROOM = "evalkit.data."
 
 
 @final
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SourceInfo:
     """A place in the source code.
 
