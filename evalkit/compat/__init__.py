@@ -1,0 +1,1 @@
+"""evalkit under the names that other libraries' users know."""

@@ -1,0 +1,14 @@
+"""seqio's module `feature_converters`."""
+
+from evalkit.converter import FeatureConverter as FeatureConverter
+from evalkit.converter import non_padding_position as non_padding_position
+from evalkit.feature_converters import DecoderFeatureConverter as DecoderFeatureConverter
+from evalkit.feature_converters import EncDecFeatureConverter as EncDecFeatureConverter
+from evalkit.feature_converters import EncoderFeatureConverter as EncoderFeatureConverter
+from evalkit.feature_converters import LMFeatureConverter as LMFeatureConverter
+from evalkit.feature_converters import PassThroughFeatureConverter as PassThroughFeatureConverter
+from evalkit.feature_converters import PrefixLMFeatureConverter as PrefixLMFeatureConverter
+from evalkit.feature_converters import PrefixSuffixLMFeatureConverter as PrefixSuffixLMFeatureConverter
+from evalkit.feature_converters import PrePackedEncDecFeatureConverter as PrePackedEncDecFeatureConverter
+from evalkit.feature_converters import PrePackedLMFeatureConverter as PrePackedLMFeatureConverter
+from evalkit.feature_converters import PrePackedPrefixLMFeatureConverter as PrePackedPrefixLMFeatureConverter
