@@ -1,6 +1,7 @@
 """What is evaluated: features, sources, tasks, mixtures, and the registries that name them."""
 
 from evalkit.data.cache_placeholder import CacheDatasetPlaceholder as CacheDatasetPlaceholder
+from evalkit.data.dataset import get_dataset as get_dataset
 from evalkit.data.feature import ContinuousFeature as ContinuousFeature
 from evalkit.data.feature import Feature as Feature
 from evalkit.data.mixture import Mixture as Mixture

@@ -17,9 +17,16 @@ FEATURES = {name: Feature(PassThroughVocabulary(100), add_eos=False) for name in
 class RowsSource(DataSource):
     """Rows in as many "files" as wanted, read one after the other; row `i` has inputs `[i]` and targets `[i, i, i]`."""
 
-    def __init__(self, count: int = 10, num_files: int = 1, splits: tuple[str, ...] = ("train",), **kwargs: Any):
+    def __init__(
+        self,
+        count: int = 10,
+        num_files: int = 1,
+        splits: tuple[str, ...] = ("train",),
+        on_read: Callable[[int], int] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(splits, **kwargs)
-        self.count, self.num_files = count, num_files
+        self.count, self.num_files, self.on_read = count, num_files, on_read
 
     @property
     def supports_arbitrary_sharding(self):
@@ -29,20 +36,16 @@ class RowsSource(DataSource):
         return [f"{split}-{i}" for i in range(self.num_files)]
 
     def get_dataset(self, split, shuffle=True, seed=None, shard_info=None):
-        files = tf.data.Dataset.range(self.num_files, output_type=tf.int32)
+        files = tf.data.Dataset.range(self.num_files)
         if shard_info:
             files = files.shard(shard_info.num_shards, shard_info.index)
         if shuffle:
             files = files.shuffle(self.num_files, seed=seed)
-        numbers = (
-            files.flat_map(
-                lambda file: tf.data.Dataset.range(self.count, output_type=tf.int32).shard(
-                    self.num_files, tf.cast(file, tf.int64)
-                )
-            )
-            if self.num_files > 1
-            else tf.data.Dataset.range(self.count, output_type=tf.int32)
-        )
+        numbers = tf.data.Dataset.range(self.count, output_type=tf.int32)
+        if self.num_files > 1:
+            numbers = files.flat_map(lambda file: numbers.shard(self.num_files, file))
+        if self.on_read:
+            numbers = numbers.map(lambda i: tf.ensure_shape(tf.numpy_function(self.on_read, [i], tf.int32), []))
         return numbers.map(lambda i: {"inputs": tf.fill([1], i), "targets": tf.fill([3], i)})
 
 
