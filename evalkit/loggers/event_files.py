@@ -99,7 +99,7 @@ class EventObjects(EventWriter):
 
 
 def _new_name() -> str:
-    """A name that TensorBoard takes for an event file, later ones sorting behind earlier ones (it reads in that order)."""
+    """A name that TensorBoard takes for an event file, later ones behind earlier ones, as it reads them."""
     now = f"{time.time():017.6f}"
     return f"events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):06d}"
 

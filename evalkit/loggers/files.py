@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ class LocalFiles(Files):
         """See `Files`."""
         os.makedirs(path, exist_ok=True)
         if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied", path)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     def append_line(self, path: str, line: bytes) -> None:
         """See `Files`."""

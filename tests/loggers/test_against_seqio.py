@@ -18,7 +18,7 @@ import tensorflow as tf
 from evalkit.loggers import JSONLogger
 from evalkit.metrics.values import Generic, Scalar, Text
 
-SEQIO = os.environ.get("EVALKIT_SEQIO_PYTHON")
+SEQIO = os.environ.get("EVALKIT_SEQIO_PYTHON", "")
 
 pytestmark = pytest.mark.skipif(not SEQIO, reason="EVALKIT_SEQIO_PYTHON names no interpreter that has seqio")
 

@@ -98,7 +98,7 @@ def test_what_has_no_json_form(value):
 
 
 def test_a_value_that_contains_itself():
-    endless: list = []
+    endless: list[object] = []
     endless.append(endless)
     with pytest.raises((ValueError, RecursionError), match="Circular|recursion"):
         encode(endless)

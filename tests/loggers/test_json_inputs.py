@@ -102,12 +102,12 @@ def test_examples_without_features():
 
 def test_a_data_set_of_simple_features_gives_the_same_as_its_columns():
     lengths = [0, 3, 32, 33, 70]
-    arrays = {
+    arrays: dict[str, list[np.ndarray]] = {
         "ids": [np.arange(length, dtype=np.int32) for length in lengths],
         "fixed": [np.full(40, length, np.float32) for length in lengths],
         "few": [np.full(2, length, np.int64) for length in lengths],
     }
-    texts = ["a", "é", b"\xff", "", "long " * 50]
+    texts: list[str | bytes] = ["a", "é", b"\xff", "", "long " * 50]
     columns = Columns({**{k: Column.from_arrays(v) for k, v in arrays.items()}, "text": Column.from_texts(texts)})
     signature = {
         "ids": tf.TensorSpec([None], tf.int32),

@@ -39,7 +39,7 @@ def test_a_logger_without_the_method_cannot_be_made(tmp_path):
         pass
 
     with pytest.raises(TypeError, match="__call__"):
-        Incomplete(tmp_path)
+        Incomplete(tmp_path)  # type: ignore[abstract]
 
 
 @pytest.mark.parametrize("step, written", [(0, 0), (7, 7), (np.int64(7), 7), (-5, -5)])

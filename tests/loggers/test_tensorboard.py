@@ -126,7 +126,7 @@ def test_one_file_until_it_is_closed_and_another_after(tmp_path, read_events):
         (0.5, r"'bad' \(float\): values of type float are not understood"),
         (values.Scalar("high"), r"'bad' \(Scalar\):"),
         (values.Scalar(np.zeros(2)), r"'bad' \(Scalar\):"),
-        (values.Text(3), r"`textdata` should be of the type `str` or `bytes`, found int"),
+        (values.Text(3), r"`textdata` should be of the type `str` or `bytes`, found int"),  # type: ignore[arg-type]
         (
             values.Image(np.zeros((2, 3, 3))),
             r"\[pictures, height, width, channels\] was expected, found \(2, 3, 3\)",
