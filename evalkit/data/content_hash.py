@@ -89,6 +89,8 @@ class _Walk:
     def _parts(self, obj: Any) -> Iterable[tuple[str, Any]]:
         try:
             return list(parts_of(obj))
+        except RecursionError:
+            raise
         except Exception as error:
             raise errors.FingerprintError(
                 f"The content of {' -> '.join(self._names)} cannot be told: {type(obj).__name__} ({error}). Give it a "

@@ -23,6 +23,8 @@ from evalkit.data.code_references import is_library, library_stamp, module_diges
 
 Parts = Iterator[tuple[str, Any]]
 
+_NONE = object()
+
 # Of a class: what Python puts there itself, or what says nothing about behaviour.
 _UNIMPORTANT = frozenset(
     "__module__ __doc__ __dict__ __weakref__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__ "
@@ -189,7 +191,7 @@ def _property(obj: property) -> Parts:
 
 def _answers_for_itself(obj: Any) -> bool:
     """Whether `obj` has a `fingerprint` that needs no argument."""
-    if isinstance(obj, type | types.ModuleType) or inspect.getattr_static(obj, "fingerprint", None) is None:
+    if isinstance(obj, type | types.ModuleType) or inspect.getattr_static(obj, "fingerprint", _NONE) is _NONE:
         return False
     return not callable(obj.fingerprint) or not inspect.signature(obj.fingerprint).parameters
 

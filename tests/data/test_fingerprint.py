@@ -99,8 +99,9 @@ def test_a_fingerprint_survives_json():
     assert TaskFingerprint.from_json(json.loads(json.dumps(BEFORE.to_json()))) == BEFORE
 
 
-@pytest.mark.parametrize("values", [{}, {**BEFORE.to_json(), "preprocessors": [1]}, {**BEFORE.to_json(), "vocabularies": None}])
-def test_what_is_no_fingerprint_is_refused(values):
+@pytest.mark.parametrize("change", [{"source": None}, {"preprocessors": [1]}, {"vocabularies": None}])
+def test_what_is_no_fingerprint_is_refused(change):
+    values = {name: value for name, value in {**BEFORE.to_json(), **change}.items() if name != "source" or value}
     with pytest.raises(errors.CacheError, match="Not a task fingerprint"):
         TaskFingerprint.from_json(values)
 
@@ -108,7 +109,7 @@ def test_what_is_no_fingerprint_is_refused(values):
 def test_a_source_that_cannot_tell_is_named():
     lock = threading.Lock()
     source = FunctionDataSource(lambda split, shuffle_files: lock, splits=["test"])
-    with pytest.raises(errors.FingerprintError, match="'sums': its source, FunctionDataSource, cannot tell when its data"):
+    with pytest.raises(errors.FingerprintError, match="'sums': its source, FunctionDataSource, cannot tell when"):
         task_fingerprint(task(source=source), "test")
 
 
@@ -119,5 +120,5 @@ def test_a_part_that_cannot_be_told_is_named():
         with lock:
             return dataset
 
-    with pytest.raises(errors.FingerprintError, match="Task 'sums', preprocessor 'locked': .* closure over lock cannot"):
+    with pytest.raises(errors.FingerprintError, match="Task 'sums', preprocessor 'locked': .* over lock cannot"):
         task_fingerprint(task(preprocessors=(locked,)), "test")

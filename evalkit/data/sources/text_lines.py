@@ -90,6 +90,10 @@ def _checked(path: tf.Tensor, num_skipped: int, batch_index: tf.Tensor, lines: t
     valid = tf.strings.regex_full_match(lines, _VALID)
     first_bad = tf.argmin(tf.cast(valid, tf.int32))
     line = batch_index * _LINES_A_CHECK + first_bad + num_skipped + 1
-    message = [tf.strings.join(["line ", tf.strings.as_string(line), " of ", path, " is not UTF-8 (convert it: iconv -f LATIN1 -t UTF-8)"])]
+    message = [
+        tf.strings.join(
+            ["line ", tf.strings.as_string(line), " of ", path, " is not UTF-8 (convert it: iconv -f LATIN1 -t UTF-8)"]
+        )
+    ]
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(valid), message)]):
         return tf.identity(lines)

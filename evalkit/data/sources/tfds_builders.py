@@ -45,8 +45,15 @@ def shared_builder(key: Key, arguments: dict[str, Any] | None) -> Any:
             else:
                 _builders[key] = tfds.builder(name, data_dir=data_dir, **arguments or {})
         except (tfds.core.DatasetNotFoundError, FileNotFoundError) as error:
-            raise errors.SourceError(
-                f"There is no TFDS data set {name!r} in {data_dir or 'the folder of TFDS'}: {error} Correct the name "
-                "and version, or tfds_data_dir; or import the module that defines its builder."
-            ) from error
+            raise not_found(name, data_dir) from error
     return _builders[key]
+
+
+def not_found(name: str | None, data_dir: str | None) -> errors.SourceError:
+    """The error for a data set that is not there; it has the nearest names, where TFDS's own has all five hundred."""
+    near = errors.nearest_names(str(name).partition(":")[0], tfds.list_builders())
+    hint = f" Nearest names: {', '.join(map(repr, near))}." if near else ""
+    return errors.SourceError(
+        f"There is no TFDS data set {name!r} in {data_dir or 'the folder of TFDS'}.{hint} Correct the name and "
+        "version, or tfds_data_dir; or import the module that defines its builder."
+    )

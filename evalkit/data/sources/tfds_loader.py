@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 
 from evalkit import errors
 from evalkit.data.shard import ShardInfo
-from evalkit.data.sources.tfds_builders import Key, builder_key, forget, is_made, shared_builder
+from evalkit.data.sources.tfds_builders import Key, builder_key, forget, is_made, not_found, shared_builder
 from evalkit.data.sources.tfds_settings import TfdsSplit, check_versioned, overrides
 
 
@@ -40,7 +40,7 @@ class LazyTfdsLoader:
         """Names a data set; nothing is opened.
 
         Args:
-          name: with a version (`:1.0.0`, or `:1.*`); None if the splits are `TfdsSplit`, or `data_dir` is the folder
+          name: with a version (`:1.0.0`, or `:1.*.*`); None if the splits are `TfdsSplit`, or `data_dir` is the folder
             of one prepared data set.
           data_dir: where the data set is, or will be put; None for TFDS's folder.
           split_map: from the names of splits here to those of the data set, to slices, or to `TfdsSplit`.
@@ -222,24 +222,18 @@ class LazyTfdsLoader:
         if self._read_only or name is None or self._is_prepared(split):
             return self.builder_of(split).as_dataset(split=mapped, **how)
         # A folder that was asked for is not looked past, and TFDS refuses to be given it together with try_gcs.
-        return tfds.load(
-            name,
-            split=mapped,
-            data_dir=data_dir,
-            download=True,
-            try_gcs=data_dir is None,
-            builder_kwargs=self._builder_kwargs,
-            **how,
-        )
-
-    def load_shard(
-        self, file_instruction: Any, shuffle_files: bool = False, seed: int | None = None
-    ) -> tf.data.Dataset:
-        """The examples of one of `files`."""
-        reader = self.builder._tfrecords_reader
-        return reader.read_files(
-            [file_instruction], read_config=tfds.ReadConfig(shuffle_seed=seed), shuffle_files=shuffle_files
-        )
+        try:
+            return tfds.load(
+                name,
+                split=mapped,
+                data_dir=data_dir,
+                download=True,
+                try_gcs=data_dir is None,
+                builder_kwargs=self._builder_kwargs,
+                **how,
+            )
+        except tfds.core.DatasetNotFoundError as error:
+            raise not_found(name, data_dir) from error
 
     def size(self, split: str) -> int | None:
         """How many examples `split` has; None where TFDS does not know (it says 0).

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, final
 
+import tensorflow_datasets as tfds
+
 from evalkit import errors
 
 
@@ -59,10 +61,18 @@ class TfdsSplit:
 
 
 def check_versioned(name: str | None) -> None:
-    """Refuses a name without a version, under which other data could be found one day.
+    """Refuses a name that TFDS cannot read, or without a version: under that, other data could be found one day.
 
     Raises:
-      ArgumentError: the name has no version.
+      ArgumentError: the name has no version, or is malformed.
     """
-    if name and ":" not in name:
+    if not name:
+        return
+    if ":" not in name:
         raise errors.ArgumentError(f"TFDS name must contain a version number, got: {name}")
+    try:
+        tfds.core.naming.parse_builder_name_kwargs(name)
+    except ValueError as error:
+        raise errors.ArgumentError(
+            f"TFDS name {name!r} is malformed. Write 'dataset:1.0.0' or 'dataset/config:1.0.0', with * for any number."
+        ) from error

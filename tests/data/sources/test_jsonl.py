@@ -110,7 +110,7 @@ def test_what_is_no_feature_is_named_with_the_remedy(tmp_path, value):
 
 
 def test_a_list_that_is_empty_in_all_rows_must_be_declared(tmp_path):
-    with pytest.raises(errors.SourceError, match=r"feature 'a' is an empty list .* Declare it: features={'a': tf.Tensor"):
+    with pytest.raises(errors.SourceError, match=r"feature 'a' is an empty list .* Declare it: features={'a': tf"):
         source_of(tmp_path, '{"a": []}\n{"a": []}').get_dataset("test")
     source = source_of(tmp_path, '{"a": []}\n{"a": []}', features={"a": tf.TensorSpec([None], tf.int32)})
     assert [row["a"].tolist() for row in read(source)] == [[], []]
@@ -164,12 +164,13 @@ def test_lines_are_counted_again_when_a_file_has_changed(tmp_path):
 
 def test_all_rows_are_shuffled_by_the_seed(tmp_path):
     source = source_of(tmp_path, "\n".join(f'{{"n": {n}}}' for n in range(50)))
-    orders = [[int(row["n"]) for row in source.get_dataset("test", seed=seed).as_numpy_iterator()] for seed in (1, 1, 2)]
+    datasets = [source.get_dataset("test", seed=seed) for seed in (1, 1, 2)]
+    orders = [[int(row["n"]) for row in dataset.as_numpy_iterator()] for dataset in datasets]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == list(range(50)) != orders[0]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(num_rows=st.integers(1, 12), num_shards=st.integers(1, 15))
 def test_shards_partition_the_rows(tmp_path_factory, num_rows, num_shards):
     source = source_of(tmp_path_factory.mktemp("rows"), "\n".join(f'{{"n": {n}}}' for n in range(num_rows)))
@@ -213,7 +214,7 @@ def plain(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(VALUES, min_size=1, max_size=5), ensure_ascii=st.booleans())
 def test_rows_come_back_as_they_were_written(tmp_path_factory, rows, ensure_ascii):
     content = "\n".join(json.dumps(row, ensure_ascii=ensure_ascii) for row in rows)

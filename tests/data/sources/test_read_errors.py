@@ -59,7 +59,7 @@ def read(source, split="test"):
 )
 def test_a_damaged_file_is_named_with_how_far_it_could_be_read(good, change, where):
     source = FileDataSource(tf.data.TFRecordDataset, {"test": [good, damaged(good, change)]})
-    with pytest.raises(errors.SourceError, match=rf"split 'test', cannot be read: file '.*bad\.tfrecord', {where}") as info:
+    with pytest.raises(errors.SourceError, match=rf"split 'test', cannot be read: .*bad\.tfrecord', {where}") as info:
         read(source)
     assert isinstance(info.value.__cause__, tf.errors.OpError)
 
@@ -68,7 +68,7 @@ def test_a_record_that_lacks_a_feature_is_named(good):
     with tf.io.TFRecordWriter(good) as writer:
         writer.write(tf.train.Example().SerializeToString())
     source = TFExampleDataSource({"test": good}, {"x": tf.io.FixedLenFeature([], tf.string)})
-    with pytest.raises(errors.SourceError, match=r"good\.tfrecord', after 0 examples: Feature: x .* could not be found"):
+    with pytest.raises(errors.SourceError, match=r"good\.tfrecord', after 0 examples: Feature: x .* could not be"):
         read(source)
 
 
@@ -82,7 +82,7 @@ def test_another_number_of_examples_than_was_declared_is_an_error(good, declared
 def test_damage_behind_a_function_is_named_as_far_as_is_known(good):
     bad = damaged(good, cut)
     source = FunctionDataSource(lambda split, shuffle_files: tf.data.TFRecordDataset(bad), splits=["test"])
-    with pytest.raises(errors.SourceError, match="FunctionDataSource, split 'test', cannot be read: .*truncated record"):
+    with pytest.raises(errors.SourceError, match="FunctionDataSource, split 'test', cannot be read: .*truncated"):
         read(source)
 
 

@@ -30,14 +30,14 @@ def test_an_empty_file_has_no_lines(tmp_path):
     assert read(source_of(tmp_path, b"")) == []
 
 
-# What Python's strict decoder refuses: a stray byte, a cut character, half of a surrogate pair, an overlong form, a number
-# beyond Unicode.
+# What Python's strict decoder refuses: a stray byte, a cut character, half of a surrogate pair, an overlong form, a
+# number beyond Unicode.
 @pytest.mark.parametrize("bad", [b"caf\xe9", b"\xe2\x82", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"])
 def test_a_line_that_is_not_utf8_stops_the_reading_and_is_named(tmp_path, bad):
     source = source_of(tmp_path, b"id\n" + b"fine\n" * 300 + bad + b"\n" + b"fine\n" * 5, skip_header_lines=1)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"line 302 of .*lines\.txt is not UTF-8"):
         read(source)
-    with pytest.raises(errors.SourceError, match=r"split 'test', cannot be read: .*line 302 of .*lines\.txt is not UTF-8"):
+    with pytest.raises(errors.SourceError, match=r"cannot be read: .*line 302 of .*lines\.txt is not UTF-8"):
         with named_read_errors(source, "test"):
             read(source)
 

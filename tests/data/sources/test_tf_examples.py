@@ -55,7 +55,7 @@ def test_no_features_are_refused():
 
 def test_a_decoder_must_be_a_function():
     with pytest.raises(errors.ArgumentError, match="decode_proto_fn must be a function .* found 'json'"):
-        ProtoDataSource({"train": "a"}, "json")
+        ProtoDataSource({"train": "a"}, "json")  # type: ignore[arg-type]
 
 
 def test_str_and_repr_show_the_arguments():
