@@ -22,7 +22,8 @@ import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 
 from evalkit.columns import Array
-from evalkit.loggers.files import Files, LocalFiles, append_or_undo, path_below
+from evalkit.loggers.directories import path_below
+from evalkit.loggers.files import Files, LocalFiles, append_or_undo
 
 BLOCK = 512
 """Bytes whose checksum is computed at once; the tables take 1 KiB for each."""

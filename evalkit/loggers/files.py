@@ -14,12 +14,9 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import IO, final
 
 from absl import logging
-
-from evalkit.errors import LoggerError
 
 TAIL = 64 * 1024
 """Bytes read at a time when looking for the last line end."""
@@ -106,31 +103,3 @@ def _repair_last_line(file: IO[bytes], path: str) -> bytes:
         logging.warning("%s ended in the middle of a line; its last %d bytes are dropped.", path, len(cut))
         file.truncate(file.seek(0, os.SEEK_END) - len(cut))
         return b""
-
-
-def files_of(directory: str | os.PathLike[str]) -> Files:
-    """How files below `directory` are written: by TensorFlow's file systems where it is a URL (`gs://…`)."""
-    if "://" not in os.fspath(directory):
-        return LocalFiles()
-    from evalkit.loggers.remote_files import RemoteFiles  # noqa: PLC0415  # loads TensorFlow; local files need none
-
-    return RemoteFiles()
-
-
-def path_below(directory: str | os.PathLike[str], name: str) -> str:
-    """`directory/name`, for URLs and local directories alike."""
-    base = os.fspath(directory)
-    return f"{base.rstrip('/')}/{name}" if "://" in base else str(Path(base, name))
-
-
-@contextlib.contextmanager
-def errors_of(logger: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns an OSError of the block into a LoggerError that names the logger, the path and the reason."""
-    try:
-        yield
-    except OSError as error:
-        reason = f"{error.strerror} (errno {error.errno})" if error.strerror else str(error)
-        raise LoggerError(
-            f"{logger} cannot write {os.fspath(path)!r}: {reason}. What was logged before is unchanged. "
-            "Pass a directory that can be written and has space as log_dir (the logger's output_dir)."
-        ) from error

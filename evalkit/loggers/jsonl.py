@@ -18,7 +18,7 @@ import orjson
 from absl import logging
 
 from evalkit.errors import ArgumentError
-from evalkit.loggers.files import errors_of, files_of, path_below
+from evalkit.loggers.directories import errors_of, files_of, path_below
 from evalkit.loggers.json_encoding import NOT_SERIALIZABLE, TensorAndNumpyEncoder, encoder
 from evalkit.loggers.json_inputs import json_inputs, numpy_inputs
 from evalkit.loggers.json_rows import RowEncoder, Values, result_fields

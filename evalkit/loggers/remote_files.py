@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import IO, final
 
-import tensorflow as tf
+from tensorboard.compat import tf  # TensorFlow, loaded when a name of it is first used
 
 from evalkit.loggers.files import Files
 

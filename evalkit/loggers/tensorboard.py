@@ -11,8 +11,9 @@ from absl import logging
 from tensorboard.compat.proto.event_pb2 import Event
 
 from evalkit.errors import LoggerError
+from evalkit.loggers.directories import errors_of, files_of, path_below
 from evalkit.loggers.event_files import EventFile, EventObjects, EventWriter
-from evalkit.loggers.files import LocalFiles, errors_of, files_of, path_below
+from evalkit.loggers.files import LocalFiles
 from evalkit.loggers.logger import Logger, safe_file_name, step_number
 from evalkit.loggers.summaries import summary_parts
 from evalkit.metrics.values import MetricValue
