@@ -5,7 +5,7 @@ https://github.com/openai/grade-school-math. Where to read it from:
 
 * the folder with `train.jsonl` and `test.jsonl` (fields `question`, `answer`) that the environment variable `GSM8K_DIR`
   names when this module is imported;
-* else TFDS (`gsm8k`), which downloads it.
+* else TFDS (`gsm8k`), where `tfds build gsm8k` has downloaded it.
 
 `register` registers it once more, from a folder or with a vocabulary of your own.
 

@@ -42,9 +42,11 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
     plan = TrainingPlan(num_steps=values.steps, eval_every=values.eval_every, seed=values.seed)
     log_dir = values.log_dir or f"runs/demo/{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}"
     print(f"Training a tiny language model to add, for {plan.num_steps} steps, evaluated every {plan.eval_every}.")
-    with tqdm(total=plan.num_steps, unit=" steps", desc="training") as bar:
+    with tqdm(total=plan.num_steps, unit=" steps", desc="compiling") as bar:
 
         def show(state: TrainingState) -> None:
+            if state.step == 1:
+                bar.set_description("training", refresh=False)
             bar.update(state.step - bar.n)
             bar.set_postfix(loss=f"{state.loss:.3f}", refresh=False)
 

@@ -17,6 +17,7 @@ from types import ModuleType
 from absl import app, flags, logging
 
 import evalkit
+from evalkit.cli import native_messages
 from evalkit.errors import EvalkitError, nearest_names
 
 COMMANDS = {
@@ -44,7 +45,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line, and exits the process: with 0, 1 for an error of evalkit, or 2 for wrong usage."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before a command imports TensorFlow
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before a command imports TensorFlow; its errors are raised too
     arguments = list(sys.argv if argv is None else argv)
     app.run(_dispatch, argv=arguments, flags_parser=_mark_parsed)
 
@@ -65,7 +66,9 @@ def _dispatch(argv: list[str]) -> int:
     if name not in COMMANDS:
         near = nearest_names(name, COMMANDS)
         return _wrong_usage(f"no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), "evalkit --help")
-    return _run_command(importlib.import_module(f"evalkit.cli.{name}"), f"evalkit {name}", argv[2:])
+    with native_messages.held_back():
+        command = importlib.import_module(f"evalkit.cli.{name}")
+    return _run_command(command, f"evalkit {name}", argv[2:])
 
 
 def usage() -> str:
@@ -76,7 +79,7 @@ def usage() -> str:
 
 
 def _run_command(command: ModuleType, title: str, argv: list[str]) -> int:
-    values = flags.FlagValues()
+    values: flags.FlagValues = flags.FlagValues()  # type: ignore[no-untyped-call]
     flags.DEFINE_bool("help", False, "show this", short_name="h", flag_values=values)
     flags.DEFINE_bool("debug", False, "log everything, and show errors with their traceback", flag_values=values)
     command.define_flags(values)

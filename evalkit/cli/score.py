@@ -13,6 +13,7 @@ examples:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
         raise app.UsageError(f"`evalkit score` takes only flags, found {' '.join(positional)!r}")
     load_task_modules(values)
     task = TaskRegistry.get(values.task)
-    split = values.split or eval_split(task)
+    split = eval_split(task, values.split)
     rows = saved_outputs.read_rows(values.predictions)
     log_dir = values.log_dir or f"runs/score/{task.name}"
     answerable, left_out = answerable_part(task, has_scores=values.score_field is not None)
@@ -78,7 +79,8 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
         log_dir=log_dir,
     ) as evaluator:
         num_examples = len(evaluator.cached_task_datasets[task.name])
-        future, _ = evaluator.evaluate(step=values.step, **model_functions(values, rows, num_examples))
+        model_fns = saved_model_fns(answerable, values, rows, num_examples)
+        future, _ = evaluator.evaluate(step=values.step, model_fns=model_fns)
         metrics = future.result()[task.name]
     print(f"Task {task.name!r}, split {split!r}, {num_examples} examples; {values.field!r} of {values.predictions}:\n")
     print(table.render(["metric", "value"], list(metrics.items())))
@@ -89,16 +91,17 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
     print(f"Curves:    tensorboard --logdir {log_dir}")
 
 
-def eval_split(task: Task) -> str:
-    """The split that is judged unless another is named.
+def eval_split(task: Task, wanted: str | None) -> str:
+    """The split that is judged: the one that is wanted, or else the first of `EVAL_SPLITS` that the task has.
 
     Raises:
-      ArgumentError: the task has none of those that are usual.
+      ArgumentError: the task does not have it.
     """
-    for split in EVAL_SPLITS:
+    for split in [wanted] if wanted else EVAL_SPLITS:
         if split in task.splits:
             return split
-    raise ArgumentError(f"Task {task.name!r} has the splits {sorted(task.splits)}; say which with --split.")
+    lacks = f"no split {wanted!r}" if wanted else f"neither of the splits {' and '.join(EVAL_SPLITS)}"
+    raise ArgumentError(f"Task {task.name!r} has {lacks}, but {sorted(task.splits)}; say which with --split.")
 
 
 def answerable_part(task: Task, has_scores: bool) -> tuple[Task, list[str]]:
@@ -123,14 +126,28 @@ def answerable_part(task: Task, has_scores: bool) -> tuple[Task, list[str]]:
     ), left_out
 
 
-def model_functions(
-    values: flags.FlagValues, rows: Sequence[saved_outputs.Row], num_examples: int
-) -> Mapping[str, Callable[[Any], Any]]:
-    """The rows as model functions that know the answers already."""
+def saved_model_fns(
+    task: Task, values: flags.FlagValues, rows: Sequence[saved_outputs.Row], num_examples: int
+) -> Mapping[ModelOutputType, Callable[[Any], Any]]:
+    """The rows as model functions that know the answers already, one for each kind of output that `task` judges.
+
+    Raises:
+      ModelOutputError: the rows do not answer every example once.
+      SourceError: a row has no output, score or index.
+    """
     indices = saved_outputs.example_indices(rows, num_examples, values.index_field)
-    outputs = [(index, row.output(values.field)) for index, row in zip(indices, rows, strict=True)]
-    functions: dict[str, Callable[[Any], Any]] = {"predict_fn": lambda dataset: outputs}
-    if values.score_field is not None:
-        scores = [(index, row.number(values.score_field)) for index, row in zip(indices, rows, strict=True)]
-        functions["score_fn"] = lambda dataset: scores
-    return functions
+    readers = {
+        ModelOutputType.PREDICTION: lambda row: row.output(values.field),
+        ModelOutputType.SCORE: lambda row: row.number(values.score_field),
+    }
+    pairs = {
+        kind: [(index, readers[kind](row)) for index, row in zip(indices, rows, strict=True)]
+        for kind in {metric.model_output_type for metric in task.metric_objs}
+    }
+    return {kind: functools.partial(_saved, outputs) for kind, outputs in pairs.items()}
+
+
+def _saved(pairs: list[tuple[int, Any]], dataset: Any) -> list[tuple[int, Any]]:
+    """What the model gave when somebody saved it, whatever the dataset."""
+    del dataset
+    return pairs

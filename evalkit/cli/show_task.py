@@ -90,7 +90,8 @@ def describe(task: Task) -> str:
     }
     rows = [f"  {name:14}{text}" for name, text in lines.items()]
     for name, feature in task.output_features.items():
-        rows.append(f"  {'feature':14}{name}: {feature.dtype.name}, rank {feature.rank}, {feature.vocabulary}")
+        vocabulary = type(feature.vocabulary).__name__
+        rows.append(f"  {'feature':14}{name}: {feature.dtype.name}, rank {feature.rank}, {vocabulary}")
     for metric in task.metric_objs:
         rows.append(f"  {'metric':14}{metric_name(metric)} of {ModelOutputType.to_str(metric.model_output_type)}")
     return "\n".join([f"Task {task.name!r}", *rows])

@@ -32,7 +32,7 @@ def load_task_modules(values: flags.FlagValues) -> None:
         importlib.import_module(module.name)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    for name in values["import"].value:
+    for name in values["import"].value or ():
         _import_task_module(name)
 
 

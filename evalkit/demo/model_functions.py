@@ -64,16 +64,17 @@ def full_batches(dataset: tf.data.Dataset, batch_size: int) -> Iterator[tuple[Ar
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _generate(model: LanguageModel, num_targets: int, params: Params, batch: Batch) -> jax.Array:
     """int32 `[batch, num_targets]`: the likeliest token after the prefix, then after that, and so on."""
-    rows = jnp.arange(batch["decoder_causal_attention"].shape[0])
-    prefix_lengths = batch["decoder_causal_attention"].sum(axis=1)  # the first token stands for the beginning
-    tokens = batch["decoder_input_tokens"] * batch["decoder_causal_attention"]
-    generated = []
-    for step in range(num_targets):
-        last = jnp.minimum(prefix_lengths + step, tokens.shape[1]) - 1
+    attention = batch["decoder_causal_attention"]
+    rows = jnp.arange(attention.shape[0])
+    first = attention.sum(axis=1)  # where the first answer goes in; the position before it gives that answer
+
+    def generate_one(tokens: jax.Array, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+        last = jnp.minimum(first + step, tokens.shape[1]) - 1
         token = logits(model, params, tokens)[rows, last].argmax(axis=-1).astype(jnp.int32)
-        tokens = tokens.at[rows, last + 1].set(token, mode="drop")
-        generated.append(token)
-    return jnp.stack(generated, axis=1)
+        return tokens.at[rows, last + 1].set(token, mode="drop"), token
+
+    _, generated = jax.lax.scan(generate_one, batch["decoder_input_tokens"] * attention, jnp.arange(num_targets))
+    return generated.T
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -66,7 +66,7 @@ def run(log_dir: str, plan: TrainingPlan, on_step: Callable[[TrainingState], Non
 
 def training_examples(converter: PrefixLMFeatureConverter) -> dict[str, Array]:
     """The training split as the model sees it: by model feature, an array `[examples, length]`."""
-    dataset = get_dataset(ADDITION, LENGTHS, "train", shuffle=False, feature_converter=converter)
+    dataset = get_dataset(ADDITION, LENGTHS, converter, "train")
     examples = list(dataset.as_numpy_iterator())
     used = ("decoder_input_tokens", "decoder_target_tokens", "decoder_loss_weights")
     return {name: np.stack([example[name] for example in examples]) for name in used}

@@ -30,7 +30,7 @@ class TrainingPlan:
     """
 
     num_steps: int = 800
-    eval_every: int = 100
+    eval_every: int = 50
     batch_size: int = 128
     learning_rate: float = 3e-3
     seed: int = 0

@@ -108,7 +108,7 @@ def test_the_split_is_found_or_asked_for(score, evalkit_command, write_rows, gsm
     assert value_of("accuracy", result.out) == "1"
     result = score(write_rows([{"prediction": "1"}] * 3), task="successor_to_train")
     assert result.status == 1
-    assert "splits ['dev', 'train']; say which with --split" in result.err
+    assert "has neither of the splits validation and test, but ['dev', 'train']; say which with --split" in result.err
 
 
 # --- what does not fit -----------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ GOOD = [{"prediction": "1", "id": n} for n in range(3)]
         ([{"id": 3, "prediction": ""}], ("--index_field=id",), r"outputs.jsonl:1: index 3 is foreign: .* 0 to 2"),
         ([{"id": -1, "prediction": ""}], ("--index_field=id",), r"outputs.jsonl:1: index -1 is foreign"),
         (GOOD[1:2], ("--index_field=id",), r"2 of 3 examples are missing: indices 0, 2"),
-        (GOOD, ("--split=no",), r"no"),
+        (GOOD, ("--split=no",), r"has no split 'no', but \['validation'\]"),
     ],
 )
 def test_rows_that_do_not_fit_are_named(score, write_rows, rows, arguments, message):

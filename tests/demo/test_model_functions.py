@@ -10,7 +10,7 @@ import tensorflow as tf
 from evalkit.demo.model import LanguageModel, logits
 from evalkit.demo.model_functions import ModelFunctions, full_batches
 
-LENGTH, NUM_TARGETS, VOCAB_SIZE = 8, 3, 11
+LENGTH, NUM_TARGETS, VOCAB_SIZE = 8, 2, 11
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def params(model):
 
 @pytest.fixture(scope="module")
 def features():
-    """Seven examples as a prefix language model sees them: 2 to 5 inputs, then 3 targets."""
+    """Seven examples as a prefix language model sees them: 2 to 5 inputs, then 2 targets."""
     random = np.random.default_rng(0)
     num_inputs = random.integers(2, 6, 7)
     targets = random.integers(2, VOCAB_SIZE, (7, LENGTH)).astype(np.int32)
@@ -57,7 +57,7 @@ def test_every_batch_is_full_and_filler_rows_are_marked(dataset, batch_size):
 
 
 def test_outputs_do_not_depend_on_the_batch_size(model, params, dataset):
-    small, large = ModelFunctions(model, NUM_TARGETS, batch_size=2), ModelFunctions(model, NUM_TARGETS, batch_size=16)
+    small, large = ModelFunctions(model, NUM_TARGETS, batch_size=2), ModelFunctions(model, NUM_TARGETS, batch_size=7)
     tokens = [dict(functions.predict_fn(params)(dataset)) for functions in (small, large)]
     scores = [dict(functions.score_fn(params)(dataset)) for functions in (small, large)]
     for index in range(7):
@@ -82,7 +82,7 @@ def test_the_targets_are_not_seen_while_generating(model, params, features):
         **features,
         "decoder_input_tokens": features["decoder_input_tokens"] * features["decoder_causal_attention"],
     }
-    predict_fn = ModelFunctions(model, NUM_TARGETS).predict_fn(params)
+    predict_fn = ModelFunctions(model, NUM_TARGETS, batch_size=7).predict_fn(params)
     with_targets = predict_fn(tf.data.Dataset.from_tensor_slices(features).enumerate())
     without = predict_fn(tf.data.Dataset.from_tensor_slices(hidden).enumerate())
     assert with_targets == without

@@ -29,17 +29,23 @@ def examples():
     }
 
 
-def test_the_loss_falls(model, examples):
-    states = list(train(model, examples, TrainingPlan(num_steps=30, batch_size=4, learning_rate=1e-2)))
+PLAN = TrainingPlan(num_steps=30, batch_size=4, learning_rate=1e-2, seed=7)
+
+
+@pytest.fixture(scope="module")
+def states(model, examples):
+    return list(train(model, examples, PLAN))
+
+
+def test_the_loss_falls(states):
     assert [state.step for state in states] == list(range(31))
     assert math.isnan(states[0].loss)  # nothing was trained on yet
     assert states[-1].loss < 0.5 * states[1].loss
 
 
-def test_the_same_seed_gives_the_same_parameters(model, examples):
-    plan = TrainingPlan(num_steps=3, batch_size=4, seed=7)
-    first, second = ([*train(model, examples, plan)][-1].params for _ in range(2))
-    assert jax.tree.all(jax.tree.map(np.array_equal, first, second))
+def test_the_same_seed_gives_the_same_parameters(model, examples, states):
+    *_, last = train(model, examples, PLAN)
+    assert jax.tree.all(jax.tree.map(np.array_equal, last.params, states[-1].params))
 
 
 @pytest.mark.parametrize("name", ["num_steps", "eval_every", "batch_size"])
