@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import functools
 import inspect
+import os
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -84,6 +85,10 @@ def _written_out(obj: Any) -> Parts:
 
 def _text(obj: Any) -> Parts:
     yield type(obj).__name__, obj.encode("utf-8", "surrogatepass") if isinstance(obj, str) else bytes(obj)
+
+
+def _path(obj: os.PathLike[str]) -> Parts:
+    yield "path", os.fsencode(obj)  # not its state: a Path remembers its own text once it was asked for it
 
 
 def _member_of_enum(obj: enum.Enum) -> Parts:
@@ -224,6 +229,7 @@ def _state(obj: Any) -> Parts:
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Parts]], ...] = (
     (_of(*_WRITTEN_OUT), _written_out),
     (_of(str, bytes, bytearray), _text),
+    (_any(os.PathLike), _path),
     (_any(enum.Enum), _member_of_enum),
     (_answers_for_itself, _own_fingerprint),
     (_of(list, tuple), _sequence),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -130,8 +130,9 @@ class TaskMetrics:
         guarded = {"targets": targets}
         arguments: dict[str, Any] = {}
         if kind in (ModelOutputType.SCORE, ModelOutputType.SCORE_WITH_INTERMEDIATES):
-            arguments["scores"] = result.inferences["score"] = _as_arrays(outputs[kind])
-            _check_scores(arguments["scores"], what)
+            arguments["scores"] = _as_arrays(outputs[kind])
+            result.inferences["score"] = _array(outputs[kind].outputs)
+            _check_scores(result.inferences["score"], what)
         else:
             result.inferences["output"], guarded["predictions"] = predictions.get(metric)
             result.inferences["prediction"] = guarded["predictions"].lend()
@@ -202,18 +203,20 @@ def _array(values: Sequence[Any]) -> Any:
 
 
 def _check_scores(scores: Any, what: str) -> None:
-    main = scores[0] if isinstance(scores, tuple) else scores
-    rows: Iterator[Any] = iter([np.asarray(main)] if isinstance(main, np.ndarray) else map(np.asarray, main))
-    position = 0
-    for row in rows:
-        if row.dtype.kind == "f" and not np.isfinite(row).all():
-            bad = np.argwhere(~np.isfinite(row))[0]
-            index = int(bad[0]) if isinstance(main, np.ndarray) else position
-            raise MetricError(
-                f"{what}: the score of example {index} is {row[tuple(bad)]}; expected finite numbers. "
-                "Look at the model's outputs for this example; mask scores that do not count."
-            )
-        position += 1
+    """Looks for NaN and infinities, in one array or in an array per example."""
+    if isinstance(scores, np.ndarray) and scores.dtype != object:
+        bad = (
+            None
+            if scores.dtype.kind != "f" or np.isfinite(scores).all()
+            else int(np.argwhere(~np.isfinite(scores))[0][0])
+        )
+    else:
+        bad = next((i for i, row in enumerate(scores) if not np.isfinite(np.asarray(row, np.float64)).all()), None)
+    if bad is not None:
+        raise MetricError(
+            f"{what}: the score of example {bad} is {scores[bad]}; expected finite numbers. "
+            "Look at the model's outputs for this example; mask scores that do not count."
+        )
 
 
 def _checked(values: Any, what: str) -> Mapping[str, Any]:

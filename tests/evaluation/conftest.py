@@ -1,5 +1,7 @@
 """A small task over bytes, and model functions that answer from its own targets."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -75,21 +77,20 @@ def make_evaluator(make_task):
 
 
 @pytest.fixture
-def counted():
-    """A preprocessor that counts how many examples went through it."""
+def counted(tmp_path_factory):
+    """A preprocessor, `counted.count`, and how many examples went through it, `counted.examples()`."""
+    path = tmp_path_factory.mktemp("counted") / "examples"
+    path.touch()
 
-    class Counted:
-        examples = 0
+    def note(value):
+        with path.open("a") as file:
+            file.write("x")
+        return value
 
-        def __call__(self, dataset):
-            def count(value):
-                type(self).examples += 1
-                return value
+    def count(dataset):
+        def through(example):
+            return {**example, "targets": tf.ensure_shape(tf.py_function(note, [example["targets"]], tf.string), [])}
 
-            def through(example):
-                text = tf.py_function(count, [example["targets"]], tf.string)
-                return {**example, "targets": tf.ensure_shape(text, [])}
+        return dataset.map(through)
 
-            return dataset.map(through)
-
-    return Counted()
+    return SimpleNamespace(count=count, examples=lambda: len(path.read_text()))
