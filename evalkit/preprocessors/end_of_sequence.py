@@ -1,10 +1,47 @@
-"""Appending one id to sequences of any rank, in a graph."""
+"""Appending one id to sequences: to tensors of any rank in a graph, and to many rows in numpy."""
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, final
 
+import numpy as np
 import tensorflow as tf
+
+from evalkit.columns import Ragged, offsets
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """How the sequences of a feature end.
+
+    Attributes:
+      eos_id: what is appended.
+      room: how many elements may stand before it, the rest is cut; None for any number.
+    """
+
+    eos_id: int
+    room: int | None = None
+
+    def append(self, rows: Ragged) -> Ragged:
+        """Ends every row.
+
+        >>> Ending(9, room=2).append(Ragged.from_rows([[1, 2, 3], []])).values.tolist()
+        [1, 2, 9, 9]
+        """
+        values, splits = rows
+        lengths = rows.lengths
+        if self.room is not None and (lengths > self.room).any():
+            within_row = np.arange(len(values)) - np.repeat(splits[:-1], lengths)
+            values = values[within_row < self.room]
+            lengths = np.minimum(lengths, self.room)
+        values = np.insert(values, np.cumsum(lengths), self.eos_id)
+        return Ragged(values, offsets(lengths + 1))
+
+    def append_tensor(self, value: Any) -> Any:
+        """The same for one example's tensor `[..., length]`, dense or ragged: every innermost row."""
+        return append_to_rows(value if self.room is None else value[..., : self.room], self.eos_id)
 
 
 def append_to_rows(value: Any, scalar: int) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from evalkit import errors
-from evalkit.preprocessors.end_of_sequence import append_to_rows
+from evalkit.preprocessors.batched_tokenization import with_endings
+from evalkit.preprocessors.end_of_sequence import Ending
 from evalkit.preprocessors.examples import OutputFeatures, eos_id, feature_specs, require_feature
 
 SequenceLength = Mapping[str, int | Sequence[int] | None]
@@ -43,21 +44,20 @@ def append_eos_after_trim(
     """
     specs = feature_specs(dataset, "append_eos")
     endings = {
-        name: _ending(name, specs[name], output_features)
+        name: Ending(_eos(name, specs[name], output_features), _room(name, (sequence_length or {}).get(name)))
         for name in specs
         if name in output_features and output_features[name].add_eos
     }
-    lengths = {name: _room(name, (sequence_length or {}).get(name)) for name in endings}
+    if not endings:
+        return dataset
+    in_batches = with_endings(dataset, endings)
+    if in_batches is not None:
+        return in_batches
 
     def end(example: Mapping[str, Any]) -> dict[str, Any]:
-        ended = dict(example)
-        for name, scalar in endings.items():
-            value = example[name]
-            cut = value if lengths[name] is None else value[..., : lengths[name]]
-            ended[name] = append_to_rows(cut, scalar)
-        return ended
+        return {name: endings[name].append_tensor(v) if name in endings else v for name, v in example.items()}
 
-    return dataset.map(end) if endings else dataset
+    return dataset.map(end)
 
 
 def truncate_inputs_left(dataset: tf.data.Dataset, sequence_length: SequenceLength | None) -> tf.data.Dataset:
@@ -81,8 +81,8 @@ def truncate_inputs_left(dataset: tf.data.Dataset, sequence_length: SequenceLeng
     return dataset.map(truncate)
 
 
-def _ending(name: str, spec: Any, output_features: OutputFeatures) -> int:
-    """The EOS of a feature that can have one."""
+def _eos(name: str, spec: Any, output_features: OutputFeatures) -> int:
+    """The EOS of a feature; raises FeatureError if it cannot have one."""
     if not hasattr(spec, "dtype") or spec.dtype == tf.string or spec.shape.rank == 0:
         raise errors.FeatureError(
             f"append_eos: feature {name!r} must be a sequence of ids, found {spec}. "

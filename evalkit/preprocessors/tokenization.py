@@ -13,8 +13,8 @@ from typing import Any
 import tensorflow as tf
 
 from evalkit import errors
-from evalkit.preprocessors.batched_tokenization import tokenize_in_batches
-from evalkit.preprocessors.end_of_sequence import append_to_last_rows
+from evalkit.preprocessors.batched_tokenization import BatchedTokenization
+from evalkit.preprocessors.end_of_sequence import Ending, append_to_last_rows
 from evalkit.preprocessors.examples import OutputFeatures, eos_id, feature_specs
 from evalkit.vocabularies import ByteVocabulary, SentencePieceVocabulary, Vocabulary
 
@@ -58,21 +58,26 @@ def tokenize(
         name: eos_id(name, feature, "tokenize") for name, feature in features.items() if with_eos and feature.add_eos
     }
 
+    def encoded_in_graph(name: str, value: Any) -> Any:
+        ids = features[name].vocabulary.encode_tf(value)
+        return append_to_last_rows(ids, endings[name]) if name in endings else ids
+
     def finish(example: Mapping[str, Any], encoded: Mapping[str, Any]) -> dict[str, Any]:
         finished = {}
         for name, value in example.items():
             if name in features and copy_pretokenized:
                 finished[f"{name}_pretokenized"] = value
             if name in features:
-                value = encoded[name] if name in encoded else features[name].vocabulary.encode_tf(value)
-            finished[name] = append_to_last_rows(value, endings[name]) if name in endings else value
+                value = encoded[name] if name in encoded else encoded_in_graph(name, value)
+            finished[name] = value
         return finished
 
     in_python = {
         name: feature.vocabulary for name, feature in features.items() if _is_batchable(specs[name], feature.vocabulary)
     }
     if in_python:
-        return tokenize_in_batches(dataset, in_python, finish)
+        rest = {name: Ending(eos) for name, eos in endings.items() if name in in_python}
+        return BatchedTokenization(dataset, in_python, finish, rest).examples()
     return dataset.map(lambda example: finish(example, {}), num_parallel_calls=tf.data.AUTOTUNE)
 
 

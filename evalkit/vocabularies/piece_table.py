@@ -42,6 +42,7 @@ class PieceTable:
         width = max(1, int(self._lengths.max()))
         self._words = np.array([text.ljust(width, b"\0") for text in texts], f"V{width}")
         self._is_foreign = np.array([_byte(piece) > 127 for piece in model.pieces])
+        self._has_foreign = bool(self._is_foreign.any())
         drops_all = model.normalizer_spec.remove_extra_whitespaces
         drops_any = drops_all or model.normalizer_spec.add_dummy_prefix
         has_meta = np.array([piece.piece.startswith(_META) for piece in model.pieces])
@@ -53,7 +54,8 @@ class PieceTable:
         texts: list[str] = []
         for start in range(0, ids.num_rows, _ROWS):
             splits = ids.splits[start : start + _ROWS + 1]
-            texts += self._decode_some(Ragged(ids.values[splits[0] : splits[-1]], splits - splits[0]))
+            values = ids.values[splits[0] : splits[-1]].astype(np.intp)  # what indexing wants; converted once
+            texts += self._decode_some(Ragged(values, splits - splits[0]))
         return texts
 
     def _decode_some(self, ids: Ragged) -> list[str]:
@@ -66,12 +68,16 @@ class PieceTable:
             texts = [text[start:stop] for start, stop in zip(starts, stops, strict=True)]
         else:
             texts = [blob[start:stop].decode("utf-8") for start, stop in zip(starts, stops, strict=True)]
-        foreign = np.flatnonzero(self._is_foreign.take(ids.values))
-        if foreign.size:
-            rows = np.unique(np.searchsorted(ids.splits, foreign, side="right") - 1).tolist()
-            for row, text in zip(rows, self._decode_rows([ids.row(row).tolist() for row in rows]), strict=True):
-                texts[row] = text
+        if self._has_foreign:
+            self._replace_foreign(ids, texts)
         return texts
+
+    def _replace_foreign(self, ids: Ragged, texts: list[str]) -> None:
+        """Lets the library decode the rows with bytes that are not ASCII."""
+        foreign = np.flatnonzero(self._is_foreign.take(ids.values))
+        rows = np.unique(np.searchsorted(ids.splits, foreign, side="right") - 1).tolist()
+        for row, text in zip(rows, self._decode_rows([ids.row(row).tolist() for row in rows]), strict=True):
+            texts[row] = text
 
     def _join(self, values: Array, ends: Array) -> bytes:
         """The texts of all tokens end to end.
@@ -89,14 +95,24 @@ class PieceTable:
 
     def _dropped(self, ids: Ragged) -> Array:
         """int64 `[rows]`: how many leading spaces (meta symbols) of each row's text are not part of it."""
+        dropped = np.zeros(ids.num_rows, np.int64)
+        rows = np.flatnonzero(ids.lengths)
+        first = ids.values[ids.splits[rows]]
+        dropped[rows] = self._leads[first]
+        blank = rows[self._blank[first]].tolist()
+        if blank:
+            values = [ids.row(row) for row in blank]
+            splits = offsets(np.array([len(row) for row in values]))
+            dropped[blank] = self._dropped_behind_blanks(Ragged(np.concatenate(values), splits))
+        return dropped
+
+    def _dropped_behind_blanks(self, ids: Ragged) -> Array:
+        """The same for rows, none empty, that may begin with pieces that leave no text."""
         values, splits = ids
-        if not self._leads.any() or not values.size:
-            return np.zeros(ids.num_rows, np.int64)
-        shown = np.append(np.flatnonzero(~self._blank.take(values)), len(values) - 1)
-        first_shown = shown[np.searchsorted(shown[:-1], splits[:-1])]
-        stops = np.minimum(first_shown + 1, splits[1:])
-        leads = offsets(self._leads.take(values))
-        dropped: Array = leads[np.maximum(stops, splits[:-1])] - leads[splits[:-1]]
+        shown = np.append(np.flatnonzero(~self._blank[values]), len(values))
+        first_shown = shown[np.searchsorted(shown, splits[:-1])]
+        leads = offsets(self._leads[values])
+        dropped: Array = leads[np.minimum(first_shown + 1, splits[1:])] - leads[splits[:-1]]
         return dropped
 
     @property
