@@ -44,8 +44,8 @@ def shared_builder(key: Key, arguments: dict[str, Any] | None) -> Any:
                 _builders[key] = tfds.builder_from_directory(data_dir)
             else:
                 _builders[key] = tfds.builder(name, data_dir=data_dir, **arguments or {})
-        except (tfds.core.DatasetNotFoundError, FileNotFoundError) as error:
-            raise not_found(name, data_dir) from error
+        except (tfds.core.DatasetNotFoundError, FileNotFoundError):
+            raise not_found(name, data_dir) from None
     return _builders[key]
 
 

@@ -232,8 +232,8 @@ class LazyTfdsLoader:
                 builder_kwargs=self._builder_kwargs,
                 **how,
             )
-        except tfds.core.DatasetNotFoundError as error:
-            raise not_found(name, data_dir) from error
+        except tfds.core.DatasetNotFoundError:
+            raise not_found(name, data_dir) from None
 
     def size(self, split: str) -> int | None:
         """How many examples `split` has; None where TFDS does not know (it says 0).
