@@ -16,10 +16,10 @@ _PACKING_FEATURES = ("encoder_segment_ids", "encoder_positions")
 
 
 class EncoderFeatureConverter(FeatureConverter):
-    """ "inputs" with masked positions, "targets" of the same length with what belongs there.
+    """Takes "inputs" with masked positions, and "targets" of the same length with what belongs there.
 
-    `encoder_loss_weights` are 1 where the input is `mask_id` (Devlin et al. 2019, https://arxiv.org/abs/1810.04805). With
-    `mask_id=9` and packing:
+    `encoder_loss_weights` are 1 where the input is `mask_id` (Devlin et al. 2019, https://arxiv.org/abs/1810.04805).
+    With `mask_id=9` and packing:
 
         examples                {"inputs": [8, 9, 9, 3, 1], "targets": [8, 7, 4, 3, 1]},
                                 {"inputs": [8, 3, 9, 1], "targets": [8, 3, 6, 1]}

@@ -29,10 +29,10 @@ _PACKING_TABLE = {
 
 
 class EncDecFeatureConverter(FeatureConverter):
-    """ "inputs" for the encoder, "targets" for the decoder.
+    """Takes "inputs" for the encoder and "targets" for the decoder.
 
-    `decoder_input_tokens` are the targets one step late, beginning with `bos_id`. `decoder_loss_weights` are 1 on targets
-    and 0 on padding. With packing, segment ids and positions of both sides come along:
+    `decoder_input_tokens` are the targets one step late, beginning with `bos_id`. `decoder_loss_weights` are 1 on
+    targets and 0 on padding. With packing, segment ids and positions of both sides come along:
 
         examples                {"inputs": [7, 8, 5, 1], "targets": [3, 9, 1]}, {"inputs": [8, 4, 1], "targets": [4, 1]}
         lengths                 {"inputs": 8, "targets": 6}

@@ -29,12 +29,12 @@ def join_dataset(
       lengths: the lengths of all task features, those of `kept` included.
       parts: the features to join, in order.
       kept: other features to keep.
-      packed: whether the result will be packed, which strips zeros off its end: then the sequence ends with its last token
-        that is not 0. Else it ends where it ends, and empty targets count as one padding token (as in seqio).
+      packed: whether the result will be packed, which strips zeros off its end: then the sequence ends with its last
+        token that is not 0. Else it ends where it ends, and empty targets count as one padding token (as in seqio).
 
     Returns:
-      Examples with "targets", "inputs_width_add_pos", for three parts "target_suffix_weights" (2 on what a suffix-only loss
-      counts, 1 before), and `kept`; possibly with zeros at their ends.
+      Examples with "targets", "inputs_width_add_pos", for three parts "target_suffix_weights" (2 on what a suffix-only
+      loss counts, 1 before), and `kept`; possibly with zeros at their ends.
     """
     names = [*parts, *kept]
     join = functools.partial(_join, parts, kept, packed)

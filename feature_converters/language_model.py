@@ -17,10 +17,10 @@ LM_PACKING_FEATURES = ("decoder_segment_ids", "decoder_positions")
 
 
 class LMFeatureConverter(FeatureConverter):
-    """ "targets" for a decoder that has no other input.
+    """Takes "targets" for a decoder that has no other input.
 
-    `decoder_input_tokens` are the targets one step late, beginning with `bos_id`; `decoder_loss_weights` are 1 on targets
-    and 0 on padding. With packing:
+    `decoder_input_tokens` are the targets one step late, beginning with `bos_id`; `decoder_loss_weights` are 1 on
+    targets and 0 on padding. With packing:
 
         examples                {"targets": [3, 9, 1]}, {"targets": [4, 1]}
         lengths                 {"targets": 6}
@@ -52,7 +52,7 @@ class LMFeatureConverter(FeatureConverter):
 
 
 def language_model_features(window: Window, bos_id: int) -> Window:
-    """The features of a language model for windows of "targets", and of their segment ids and positions where packed."""
+    """The features of a language model, for windows of "targets" (and their segment ids and positions, if packed)."""
     targets, segment_ids = window["targets"], window.get("targets_segment_ids")
     features = {
         "decoder_target_tokens": targets,

@@ -23,11 +23,11 @@ from evalkit.transforms.windows import Window, map_examples, over_windows
 
 
 class PrefixLMFeatureConverter(FeatureConverter):
-    """ "inputs" and "targets", joined, for a decoder.
+    """Joins "inputs" and "targets" for a decoder.
 
-    On top of a language model's features, `decoder_causal_attention` is 1 on the positions that may attend to each other
-    freely: the inputs, and the one after them, at which the last input is read and the first target predicted. A model that
-    is causal throughout ignores it. With packing:
+    On top of a language model's features, `decoder_causal_attention` is 1 on the positions that may attend to each
+    other freely: the inputs, and the one after them, at which the last input is read and the first target predicted. A
+    model that is causal throughout ignores it. With packing:
 
         examples                  {"inputs": [7, 8, 5, 1], "targets": [3, 9, 1]}, {"inputs": [8, 4], "targets": [6, 1]}
         lengths                   {"inputs": 6, "targets": 6}
@@ -78,7 +78,7 @@ class PrefixLMFeatureConverter(FeatureConverter):
 
 
 class PrefixSuffixLMFeatureConverter(FeatureConverter):
-    """ "inputs", "targets" and "suffixes", joined, for a decoder.
+    """Joins "inputs", "targets" and "suffixes" for a decoder.
 
     On top of a prefix language model's features, `target_suffix_weights` is 1 on the suffix alone, or, where that is
     empty, on the targets; `decoder_loss_weights` is 1 on both.

@@ -1,4 +1,4 @@
-"""Rows that were packed and converted when they were written: only their features are picked and their lengths fixed."""
+"""Rows that were packed and converted when they were written: their features are picked and their lengths fixed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from evalkit.transforms.windows import select
 class _PrePackedRows(FeatureConverter):
     """Picks `BATCH_FEATURES` from each row, all of one length.
 
-    It takes what the constructors of other converters take, and needs none of it. The lengths speak of task features that
-    the rows no longer have, so it stands in for `FeatureConverter.__call__` as a whole.
+    It takes what the constructors of other converters take, and needs none of it. The lengths speak of task features
+    that the rows no longer have, so it stands in for `FeatureConverter.__call__` as a whole.
     """
 
     BATCH_FEATURES: ClassVar[tuple[str, ...]]

@@ -73,8 +73,14 @@ def remember_windows(dataset: tf.data.Dataset, open_windows: OpenWindows) -> tf.
 
 
 def take_apart(windows: tf.data.Dataset, cardinality: int | None = None) -> tf.data.Dataset:
-    """The examples of a dataset of windows; `cardinality` is how many there are, where that is known."""
-    examples = windows.unbatch()
+    """The examples of a dataset of windows; `cardinality` is how many there are, where that is known.
+
+    `Dataset.unbatch` is the fastest way, but TensorFlow (2.21) crashes the process where it meets `[examples, 0]`.
+    """
+    if all(spec.shape[1:].is_fully_defined() and 0 not in spec.shape[1:] for spec in windows.element_spec.values()):
+        examples = windows.unbatch()
+    else:
+        examples = windows.flat_map(tf.data.Dataset.from_tensor_slices)
     if cardinality is not None and cardinality != tf.data.UNKNOWN_CARDINALITY:
         examples = examples.apply(tf.data.experimental.assert_cardinality(cardinality))
 
