@@ -135,6 +135,10 @@ def _class(obj: type) -> Parts:
     yield from ((name, value) for name, value in sorted(vars(obj).items()) if name not in _UNIMPORTANT)
 
 
+# What decorators and TensorFlow's tracing leave on a function, which the function does not depend on.
+_NOTES_ON_FUNCTIONS = {"__wrapped__", "ag_dnc_wrapper__", "autograph_info__", "ag_artifact"}
+
+
 def _function(obj: types.FunctionType) -> Parts:
     if is_library(obj.__module__) and getattr(sys.modules.get(obj.__module__), obj.__qualname__, None) is obj:
         # What a library offers under a name is known by it; what its decorators return has more to it.
@@ -154,7 +158,7 @@ def _function(obj: types.FunctionType) -> Parts:
         for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True)
         if cell != types.CellType()
     )
-    yield from ((name, value) for name, value in vars(obj).items() if name != "__wrapped__")
+    yield from ((name, value) for name, value in vars(obj).items() if name not in _NOTES_ON_FUNCTIONS)
 
 
 def _code(obj: types.CodeType) -> Parts:
