@@ -61,5 +61,7 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
 def summary(evaluations: Sequence[Evaluation]) -> str:
     """The evaluations as a table, a row each."""
     names = list(evaluations[0].metrics)
-    rows = [[step, loss, *(metrics[name] for name in names)] for step, loss, metrics in evaluations]
+    rows = [
+        [step, loss if step else None, *(metrics[name] for name in names)] for step, loss, metrics in evaluations
+    ]
     return table.render(["step", "training_loss", *names], rows)

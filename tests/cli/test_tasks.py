@@ -33,7 +33,7 @@ def test_list_keeps_the_names_with_a_part(evalkit_command, task_module):
 def test_show_goes_from_raw_to_converted(evalkit_command, task_module):
     result = evalkit_command("tasks", "show", "successor", f"--import={task_module}")
     assert result.status == 0, result.err
-    sections = ["Task 'successor'", "Lengths in split 'validation'", "raw", "tokenised", "converted by EncDec"]
+    sections = ["Task 'successor'", "Lengths in split 'validation'", ", raw:", ", tokenised:", ", converted by EncDec"]
     places = [result.out.index(section) for section in sections]
     assert places == sorted(places)
     assert "my_tasks.py:" in result.out
