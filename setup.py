@@ -36,6 +36,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "flax>=0.10",
+        "importlib_resources>=6.0",
         "jax>=0.4.35",
         "numpy>=1.26",
         "optax>=0.2.3",

@@ -41,7 +41,11 @@ def dataset_of(columns: Columns, element_spec: Mapping[str, Any]) -> Any:
         stop = tf.minimum(start + CHUNK, num_examples)
         return {name: feature.rows(start, stop) for name, feature in features.items()}
 
-    dataset = tf.data.Dataset.range(math.ceil(num_examples / CHUNK)).map(chunk).unbatch()
+    chunks = tf.data.Dataset.range(math.ceil(num_examples / CHUNK)).map(chunk)
+    if all(feature.is_ragged or feature.size for feature in features.values()):
+        dataset = chunks.unbatch()
+    else:  # `unbatch` crashes the process where an element has no values (TensorFlow 2.21)
+        dataset = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
     if any(feature.is_ragged for feature in features.values()):
         dataset = dataset.map(lambda rows: {name: feature.example(rows[name]) for name, feature in features.items()})
     return dataset.apply(tf.data.experimental.assert_cardinality(num_examples))
@@ -54,8 +58,8 @@ class _Feature:
     def __init__(self, column: Column, spec: Any) -> None:
         self._spec = spec
         self.is_ragged = None in column.shape
-        self._size = 0 if self.is_ragged else math.prod(size or 0 for size in column.shape)
-        self._is_padded = not self.is_ragged and int(column.splits[-1]) < len(column) * self._size
+        self.size = 0 if self.is_ragged else math.prod(size or 0 for size in column.shape)
+        self._is_padded = not self.is_ragged and int(column.splits[-1]) < len(column) * self.size
         self._values = shared_tensor(column.values)
         self._splits = shared_tensor(column.splits)
         self._shapes = None if column.shapes is None else shared_tensor(column.shapes)
@@ -68,10 +72,10 @@ class _Feature:
         splits = self._splits[start : stop + 1]
         values = self._elements(splits[0], splits[-1])
         if not self.is_ragged and not self._is_padded:
-            return tf.reshape(values, [-1, *self._spec.shape])
+            return tf.reshape(values, [stop - start, *self._spec.shape])
         ragged = tf.RaggedTensor.from_row_splits(values, splits - splits[0], validate=False)
         if self._is_padded:
-            return tf.reshape(ragged.to_tensor(shape=[None, self._size]), [-1, *self._spec.shape])
+            return tf.reshape(ragged.to_tensor(shape=[None, self.size]), [stop - start, *self._spec.shape])
         return ragged if self._shapes is None else (ragged, self._shapes[start:stop])
 
     def example(self, row: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -83,16 +82,12 @@ def check_arguments(
 
 
 def _check_needs_no_lengths(task: Task) -> None:
-    for preprocessor in task.preprocessors:
-        parameter = inspect.signature(preprocessor).parameters.get("sequence_length")
-        if parameter is not None and parameter.default is inspect.Parameter.empty:
-            function = getattr(preprocessor, "func", preprocessor)  # of a functools.partial
-            name = getattr(function, "__name__", type(function).__name__)
-            raise ArgumentError(
-                f"Preprocessor {name!r} in task {task.name!r} has a `sequence_length` argument, making it incompatible "
-                "with automatic sequence length detection. Pass a valid `sequence_length` to the Evaluator: "
-                f"sequence_length={{{', '.join(f'{feature!r}: …' for feature in task.output_features)}}}."
-            )
+    for name in task.preprocessors_requiring_sequence_length:
+        raise ArgumentError(
+            f"Preprocessor {name!r} in task {task.name!r} has a `sequence_length` argument, making it incompatible "
+            "with automatic sequence length detection. Pass a valid `sequence_length` to the Evaluator: "
+            f"sequence_length={{{', '.join(f'{feature!r}: …' for feature in task.output_features)}}}."
+        )
 
 
 def _check_writable(log_dir: Path) -> None:

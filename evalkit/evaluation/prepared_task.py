@@ -17,6 +17,7 @@ from absl import logging
 from evalkit.columns import Columns, attach_columns
 from evalkit.converter import FeatureConverter
 from evalkit.data.fingerprint import fingerprint, task_fingerprint
+from evalkit.data.sources import named_read_errors
 from evalkit.data.task import Task
 from evalkit.errors import SourceError
 from evalkit.evaluation.column_dataset import dataset_of
@@ -110,7 +111,8 @@ def prepare_task_examples(task: Task, request: ExampleRequest, store: StoreLocat
         return trim_recording_lengths(dataset, request.sequence_length, task.output_features)
 
     folder = store and store.path("task", f"{task.name}-{request.split}", lambda: _contents(task, request))
-    stored = _stored(make, folder, f"Caching {task.name}")
+    with named_read_errors(task.source, request.split):
+        stored = _stored(make, folder, f"Caching {task.name}")
     if not stored.columns.num_examples:
         raise SourceError(
             f"Task {task.name!r} has no examples in split {request.split!r}: an evaluation of nothing has no score. "
