@@ -102,7 +102,9 @@ class Evaluator:
           CacheError: the store in `cache_dir` is damaged or cannot be written.
         """
         self._tasks = valid_eval_tasks(mixture_or_task_name, eval_split)
-        check_arguments(self._tasks, feature_converter, sequence_length, num_examples, logger_cls, log_dir)
+        check_arguments(
+            self._tasks, feature_converter, sequence_length, num_examples, logger_cls, log_dir, target_field_name
+        )
         self._loggers = make_loggers(logger_cls, log_dir)
         if self._tasks and not self._loggers:
             logging.info("The Evaluator has no loggers: results are in the future that `evaluate` returns, only.")

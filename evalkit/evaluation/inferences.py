@@ -128,7 +128,7 @@ def target_texts(task_name: str, columns: Columns, field: str, vocabulary: Decod
         return [example[f"{field}_pretokenized"] for example in columns.examples]
     if field not in columns:
         raise ArgumentError(
-            f"Task {task_name!r}: target_field_name is {field!r}, the examples have {', '.join(map(repr, columns))}."
+            f"Task {task_name!r}: its examples lack the target field {field!r}, found: {', '.join(map(repr, columns))}."
         )
     column = columns[field]
     if column.is_text or len(column.shape) != 1 or column.values.dtype.kind not in "iu":

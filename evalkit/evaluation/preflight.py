@@ -56,6 +56,7 @@ def check_arguments(
     num_examples: int | None,
     logger_cls: Sequence[Callable[..., Any]],
     log_dir: str | None,
+    target_field_name: str,
 ) -> None:
     """Checks arguments of an Evaluator against each other.
 
@@ -74,8 +75,13 @@ def check_arguments(
     if logger_cls and not log_dir:
         names = ", ".join(getattr(cls, "__name__", repr(cls)) for cls in logger_cls)
         raise ArgumentError(f"'log_dir' must be provided to the Evaluator for its loggers ({names}): pass it.")
-    if sequence_length is None:
-        for task in tasks:
+    for task in tasks:
+        if target_field_name not in task.output_features:
+            raise ArgumentError(
+                f"target_field_name is {target_field_name!r}, but task {task.name!r} has the output features "
+                f"{', '.join(map(repr, task.output_features))}. Pass one of these."
+            )
+        if sequence_length is None:
             _check_needs_no_lengths(task)
     if log_dir and logger_cls and "://" not in str(log_dir):
         _check_writable(Path(log_dir))

@@ -92,7 +92,7 @@ class TaskMetrics:
     def judge(self, outputs: Outputs) -> TaskResult:
         """Computes every metric of the task; failures are in the result, never raised."""
         result = TaskResult()
-        predictions = _Predictions(self._task, self._columns, self._vocabulary_or_none(), outputs)
+        predictions = _Predictions(self._task, self._columns, self._vocabulary, outputs)
         for metric in self._task.metric_objs:
             try:
                 values = self._values(metric, outputs, predictions, result)
@@ -101,9 +101,6 @@ class TaskMetrics:
             except EvalkitError as failure:
                 result.failures.append(failure)
         return result
-
-    def _vocabulary_or_none(self) -> Any:
-        return self._vocabulary if self._field in self._task.output_features else None
 
     def _values(
         self, metric: Any, outputs: Outputs, predictions: _Predictions, result: TaskResult

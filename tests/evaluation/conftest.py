@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import evalkit
-from evalkit import preprocessors
+from evalkit import errors, preprocessors
 
 QUESTIONS = ["one", "two", "three", "four", "five"]
 ANSWERS = ["uno", "dos", "tres", "cuatro", "cinco"]
@@ -94,3 +94,16 @@ def counted(tmp_path_factory):
         return dataset.map(through)
 
     return SimpleNamespace(count=count, examples=lambda: len(path.read_text()))
+
+
+def never(dataset):
+    raise AssertionError("the model was called")
+
+
+def failing_step(evaluator, match, error=errors.MetricError, **model_fns):
+    """Evaluates; the step's future must report one failure, whose text matches; returns what did not fail."""
+    future, _ = evaluator.evaluate(**model_fns)
+    with pytest.raises(errors.EvaluationError, match=match) as caught:
+        future.result()
+    assert [type(failure) for failure in caught.value.exceptions] == [error]
+    return caught.value.metrics

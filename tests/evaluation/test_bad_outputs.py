@@ -1,0 +1,112 @@
+"""What model functions, metrics and postprocess functions do wrong is named, and the rest is computed."""
+
+import numpy as np
+import pytest
+
+import evalkit
+from evalkit import errors
+from tests.evaluation.conftest import answer_targets, exact, failing_step, never
+
+# What the model returns.
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [([0, 1, 2, 3, 3], "1 missing .4., 1 duplicated .3."), ([0, 1, 2, 3, 9], "1 foreign .9."), ([0], "4 missing")],
+)
+def test_indices(make_evaluator, indices, message):
+    with pytest.raises(errors.ModelOutputError, match=f"'spanish'.*{message}"):
+        make_evaluator().evaluate(predict_fn=lambda _: [(i, "x") for i in indices])
+
+
+def test_a_model_function_that_raises_raises_its_own_error(make_evaluator):
+    with pytest.raises(AssertionError, match="the model was called"):
+        make_evaluator().evaluate(predict_fn=never)
+
+
+def test_text_and_tokens_mixed(make_evaluator):
+    outputs = ["uno", [7, 8], "tres", "cuatro", "cinco"]
+    message = "outputs 0 and 1 differ in kind .decoded str and token ids list."
+    failing_step(make_evaluator(), message, predict_fn=lambda _: enumerate(outputs))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_score_that_is_no_number(make_task, make_evaluator, bad):
+    def mean(targets, scores):
+        return {"mean": float(np.mean(scores))}
+
+    def first(targets, scores):
+        return {"first": float(scores[0][0])}
+
+    evaluator = make_evaluator(make_task(metric_fns=[mean]))
+    message = f"metric 'mean': the score of example 3 is {bad}; expected finite numbers"
+    failing_step(evaluator, message, score_fn=lambda _: enumerate([0.0, 1.0, 2.0, bad, 4.0]))
+    ragged = [[0.0], [1.0, 2.0], [3.0], [4.0, bad], [5.0]]
+    evaluator = make_evaluator(make_task(metric_fns=[first]))
+    failing_step(evaluator, "the score of example 3", score_fn=lambda _: enumerate(ragged))
+
+
+# What metrics and postprocess functions do. The other metric of the task is always computed.
+
+
+def bad_metric(behaviour):
+    def bad(targets, predictions):
+        return behaviour(targets, predictions)
+
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        (lambda t, p: 1 / 0, "metric 'bad' raised ZeroDivisionError: division by zero"),
+        (lambda t, p: None, "metric 'bad' returned NoneType; expected a mapping"),
+        (lambda t, p: 0.5, "metric 'bad' returned float; expected a mapping"),
+        (lambda t, p: {"x": "high"}, "metric 'bad' returned str as 'x'; expected a number or a MetricValue"),
+        (lambda t, p: {"exact": 0.0}, "'bad' returned a value named 'exact', as one before it did"),
+        (lambda t, p: {"n": t.sort()} and {"n": 1}, "metric 'bad': `targets` was changed by it, first at example 0"),
+        (lambda t, p: {"n": len(p.pop())}, "metric 'bad': `predictions` was changed by it, first at example 4"),
+        (lambda t, p: exit(3), "metric 'bad' raised SystemExit"),
+    ],
+)
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_metric(make_task, make_evaluator, behaviour, message, asynchronous):
+    task = make_task(
+        metric_fns=[exact, bad_metric(behaviour), lambda targets, predictions: {"last": targets[0] == "uno"}]
+    )
+    evaluator = make_evaluator(task, async_compute_metrics=asynchronous)
+    assert failing_step(evaluator, message, predict_fn=answer_targets)["spanish"] == {"exact": 1.0, "last": True}
+    assert failing_step(evaluator, message, predict_fn=answer_targets)["spanish"] == {"exact": 1.0, "last": True}
+
+
+def test_a_metric_that_changes_what_is_inside_its_targets(make_task, make_evaluator):
+    def as_dict(text, **_):
+        return {"answers": [text], "ids": np.arange(2)}
+
+    def bad(targets, predictions):
+        targets[1]["answers"].append("more")
+        return {"bad": 1}
+
+    def good(targets, predictions):
+        return {"answers": sum(len(target["answers"]) for target in targets)}
+
+    evaluator = make_evaluator(make_task(postprocess_fn=as_dict, metric_fns=[bad, good]))
+    for _ in range(2):
+        found = failing_step(evaluator, "`targets` was changed by it, first at example 1", predict_fn=answer_targets)
+        assert found["spanish"] == {"answers": 5}
+
+
+def test_a_postprocess_function_that_raises_on_a_prediction_names_the_example(make_task, make_evaluator):
+    def fragile(text, is_target, **_):
+        return text if is_target else {"uno": 1, "dos": 2, "tres": 3}[text]
+
+    task = make_task(postprocess_fn=fragile)
+    message = "Task 'spanish', example 3, prediction: fragile raised KeyError: 'cuatro'"
+    failing_step(make_evaluator(task), message, errors.PostprocessError, predict_fn=answer_targets)
+
+
+def test_one_failing_task_does_not_stop_another(make_task, make_evaluator):
+    bad = make_task("bad", metric_fns=[bad_metric(lambda t, p: 1 / 0)])
+    evaluator = make_evaluator(evalkit.Mixture("m", [bad, make_task()], default_rate=1.0))
+    found = failing_step(evaluator, "Task 'bad'", predict_fn=answer_targets)
+    assert found == {"bad": {}, "spanish": {"exact": 1.0}}
