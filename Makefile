@@ -24,7 +24,7 @@ demo: $(READY)  ## train a tiny Flax language model and watch its accuracy rise
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest -n 2
 
-bench: $(READY)  ## figures, against seqio where SEQIO_PYTHON names an interpreter that has it
+bench: $(READY)  ## figures, beside seqio in an environment of its own (EVALKIT_SEQIO_PYTHON names one that exists)
 	@$(BIN)/python -m tests.benchmarks.run
 
 lint: $(READY)  ## what CI checks besides the tests

@@ -107,3 +107,11 @@ def test_a_module_whose_own_import_is_missing_is_not_called_missing(evalkit_comm
     (tmp_path / "needy_tasks.py").write_text("import no_such_module_either\n", encoding="utf-8")
     result = evalkit_command("tasks", "list", "--import=needy_tasks")
     assert "the module raised ModuleNotFoundError: No module named 'no_such_module_either'" in result.err
+
+
+def test_an_interruption_is_no_traceback(evalkit_command, tmp_path):
+    (tmp_path / "interrupted_tasks.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    result = evalkit_command("tasks", "list", "--import=interrupted_tasks")
+    assert result.status == 130
+    assert "interrupted" in result.err
+    assert "Traceback" not in result.err
