@@ -14,8 +14,9 @@ help:  ## these lines
 setup: $(READY)  ## a virtual environment with evalkit and its development tools
 
 $(READY): setup.py pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@echo "Setting up $(VENV) (some minutes, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 demo: $(READY)  ## train a tiny Flax language model and watch its accuracy rise
