@@ -159,12 +159,12 @@ class Evaluator:
     @property
     def cached_model_datasets(self) -> Mapping[str, Any]:
         """See the class."""
-        return {name: examples.dataset for name, examples in self._model_examples.items()}
+        return {name: examples.enumerated_dataset for name, examples in self._model_examples.items()}
 
     @property
     def model_feature_shapes(self) -> Mapping[str, tuple[int, ...]]:
         """See the class."""
-        specs = [examples.dataset.element_spec[1] for examples in self._model_examples.values()]
+        specs = [examples.element_spec for examples in self._model_examples.values()]
         return {name: tuple(spec.shape) for name, spec in specs[-1].items() if spec.shape.rank} if specs else {}
 
     @property
@@ -234,7 +234,7 @@ class Evaluator:
         self, task: Task, functions: Mapping[ModelOutputType, ModelFn]
     ) -> dict[ModelOutputType, ModelOutputs]:
         logging.info("Evaluating %s", task.name)
-        metrics, dataset = self._metrics[task.name], self._model_examples[task.name].dataset
+        metrics, dataset = self._metrics[task.name], self._model_examples[task.name].enumerated_dataset
         return {
             kind: ordered_outputs(task.name, metrics.num_examples, functions[kind](dataset))
             for kind in metrics.output_types

@@ -7,6 +7,7 @@ the same evaluation finds it again and any other does not.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -71,13 +72,23 @@ class PreparedExamples:
 
     Attributes:
       columns: the examples.
-      dataset: the same, as `tf.data`.
+      element_spec: dtype and static shape of each feature.
       truncation: by feature, where lengths were limited.
     """
 
     columns: Columns
-    dataset: Any
+    element_spec: Mapping[str, Any]
     truncation: Mapping[str, Truncation] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def dataset(self) -> Any:
+        """The examples as `tf.data`; made when first asked for: a graph costs more than opening a store."""
+        return attach_columns(dataset_of(self.columns, self.element_spec), self.columns)
+
+    @functools.cached_property
+    def enumerated_dataset(self) -> Any:
+        """The same as `(int64 index, example)`."""
+        return self.dataset.enumerate()
 
 
 def prepare_task_examples(task: Task, request: ExampleRequest, store: StoreLocation | None) -> PreparedExamples:
@@ -122,8 +133,7 @@ def prepare_task_examples(task: Task, request: ExampleRequest, store: StoreLocat
     for feature, cut in truncation.items():
         if cut.num_truncated:
             logging.warning("Task %r: feature %r: %s. Scores are of the cut examples.", task.name, feature, cut)
-    dataset = dataset_of(columns, stored.element_spec)
-    return PreparedExamples(columns, attach_columns(dataset, columns), truncation)
+    return PreparedExamples(columns, {name: stored.element_spec[name] for name in columns}, truncation)
 
 
 def prepare_model_examples(
@@ -144,9 +154,6 @@ def prepare_model_examples(
       request: as for the task features.
       store: as for the task features.
 
-    Returns:
-      Examples whose dataset is enumerated: `(int64 index, {feature: tensor})`.
-
     Raises:
       CacheError: the store cannot be written or read, or the converter cannot be fingerprinted.
     """
@@ -154,7 +161,7 @@ def prepare_model_examples(
         "model", f"{task.name}-{request.split}", lambda: (*_contents(task, request), converter, dict(lengths))
     )
     stored = _stored(lambda: converter(examples.dataset, lengths), folder, f"Converting {task.name}")
-    return PreparedExamples(stored.columns, dataset_of(stored.columns, stored.element_spec).enumerate())
+    return PreparedExamples(stored.columns, stored.element_spec)
 
 
 def _contents(task: Task, request: ExampleRequest) -> tuple[Any, ...]:
