@@ -36,23 +36,22 @@ def dataset_of(columns: Columns, element_spec: Mapping[str, Any]) -> Any:
     num_examples = columns.num_examples
     features = {name: _Feature(column, element_spec[name]) for name, column in columns.items()}
 
-    @tf.autograph.experimental.do_not_convert  # converting costs more than building the graph
     def chunk(number: Any) -> dict[str, Any]:
         start = number * CHUNK
         stop = tf.minimum(start + CHUNK, num_examples)
         return {name: feature.rows(start, stop) for name, feature in features.items()}
 
-    @tf.autograph.experimental.do_not_convert
     def example(rows: dict[str, Any]) -> dict[str, Any]:
         return {name: feature.example(rows[name]) for name, feature in features.items()}
 
-    chunks = tf.data.Dataset.range(math.ceil(num_examples / CHUNK)).map(chunk)
+    unconverted = tf.autograph.experimental.do_not_convert  # converting costs more than building the graph
+    chunks = tf.data.Dataset.range(math.ceil(num_examples / CHUNK)).map(unconverted(chunk))
     if all(feature.is_ragged or feature.size for feature in features.values()):
         dataset = chunks.unbatch()
     else:  # `unbatch` crashes the process where an element has no values (TensorFlow 2.21)
         dataset = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
     if any(feature.is_ragged for feature in features.values()):
-        dataset = dataset.map(example)
+        dataset = dataset.map(unconverted(example))
     return dataset.apply(tf.data.experimental.assert_cardinality(num_examples))
 
 

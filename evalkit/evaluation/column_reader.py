@@ -61,13 +61,12 @@ def _batches(dataset: Any, readers: Mapping[str, _Reader]) -> Iterator[dict[str,
     """Ragged batches of flattened examples, with the shape of every feature whose shape is more than a length."""
     shaped = [name for name, reader in readers.items() if reader.needs_shapes]
 
-    @tf.autograph.experimental.do_not_convert
     def flatten(example: dict[str, Any]) -> dict[str, Any]:
         shapes = {_shape_key(name): tf.shape(example[name], tf.int64) for name in shaped}
         flat = {name: tf.reshape(example[name], [-1]) for name in shaped}
         return {**example, **flat, **shapes, _COUNT: tf.constant(0, tf.int8)}
 
-    return iter(dataset.map(flatten).ragged_batch(BATCH).prefetch(1))
+    return iter(dataset.map(tf.autograph.experimental.do_not_convert(flatten)).ragged_batch(BATCH).prefetch(1))
 
 
 @final

@@ -54,14 +54,16 @@ class GuardedValues:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if one is other:
-        return True
+    return one is other or bool(_equal(one, other))
+
+
+def _equal(one: Any, other: Any) -> Any:
     if type(one) is not type(other):
         return False
     if isinstance(one, Mapping):
-        return bool(one.keys() == other.keys()) and all(_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray):
         return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
-    return bool(one == other) or (one != one and other != other)
+    return one == other or (one != one and other != other)

@@ -55,11 +55,11 @@ def trim_recording_lengths(dataset: Any, sequence_length: Mapping[str, Length], 
         if isinstance(sequence_length.get(name), int) and dataset.element_spec.get(name, tf.TensorSpec([])).shape.rank
     ]
 
-    @tf.autograph.experimental.do_not_convert
     def record(example: dict[str, Any]) -> dict[str, Any]:
         return {**example, **{_LENGTH + name: tf.shape(example[name], tf.int64)[0] for name in counted}}
 
-    return trim_dataset(dataset.map(record), sequence_length, features)
+    recorded = dataset.map(tf.autograph.experimental.do_not_convert(record))
+    return trim_dataset(recorded, sequence_length, features)
 
 
 def split_lengths(columns: Columns, sequence_length: Mapping[str, Length]) -> tuple[Columns, dict[str, Truncation]]:

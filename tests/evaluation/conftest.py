@@ -1,26 +1,13 @@
-"""A small task over bytes, and model functions that answer from its own targets."""
+"""Fixtures that make the small task, and Evaluators of it."""
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 import evalkit
-from evalkit import errors, preprocessors
-
-QUESTIONS = ["one", "two", "three", "four", "five"]
-ANSWERS = ["uno", "dos", "tres", "cuatro", "cinco"]
-
-
-def exact(targets, predictions):
-    """Share of predictions that equal their target."""
-    return {"exact": sum(map(str.__eq__, targets, predictions)) / len(targets)}
-
-
-def rows_source(questions=QUESTIONS, answers=ANSWERS, split="validation"):
-    rows = [{"inputs": q, "targets": a} for q, a in zip(questions, answers, strict=True)]
-    return evalkit.InMemoryDataSource({split: rows})
+from evalkit import preprocessors
+from tests.evaluation.small_task import exact, rows_source
 
 
 @pytest.fixture
@@ -42,19 +29,6 @@ def make_task():
         return evalkit.Task(name, **keywords)
 
     return make
-
-
-def answer_targets(dataset):
-    """A perfect model, which answers in reverse order and pads."""
-    pairs = [
-        (int(i), [int(t) for t in features["decoder_target_tokens"]]) for i, features in dataset.as_numpy_iterator()
-    ]
-    return [(-1, [0, 0]), *reversed(pairs)]
-
-
-def score_lengths(dataset):
-    """Scores each example with minus its number of target tokens."""
-    return [(int(i), -float(np.count_nonzero(f["decoder_target_tokens"]))) for i, f in dataset.as_numpy_iterator()]
 
 
 @pytest.fixture
@@ -94,16 +68,3 @@ def counted(tmp_path_factory):
         return dataset.map(through)
 
     return SimpleNamespace(count=count, examples=lambda: len(path.read_text()))
-
-
-def never(dataset):
-    raise AssertionError("the model was called")
-
-
-def failing_step(evaluator, match, error=errors.MetricError, **model_fns):
-    """Evaluates; the step's future must report one failure, whose text matches; returns what did not fail."""
-    future, _ = evaluator.evaluate(**model_fns)
-    with pytest.raises(errors.EvaluationError, match=match) as caught:
-        future.result()
-    assert [type(failure) for failure in caught.value.exceptions] == [error]
-    return caught.value.metrics

@@ -7,7 +7,7 @@ import pytest
 
 import evalkit
 from evalkit import errors, preprocessors
-from tests.evaluation.conftest import exact, never, rows_source
+from tests.evaluation.small_task import exact, never, rows_source
 
 # What is known before the first example is read.
 

@@ -5,7 +5,7 @@ import pytest
 
 import evalkit
 from evalkit import errors
-from tests.evaluation.conftest import answer_targets, exact, failing_step, never
+from tests.evaluation.small_task import answer_targets, exact, failing_step, never
 
 # What the model returns.
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import evalkit
 from evalkit.metrics import ModelOutputType
-from tests.evaluation.conftest import ANSWERS, QUESTIONS, answer_targets, rows_source
+from tests.evaluation.small_task import ANSWERS, QUESTIONS, answer_targets, rows_source
 
 
 def targets_of(evaluator):

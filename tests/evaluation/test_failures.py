@@ -9,7 +9,7 @@ import tensorflow as tf
 import evalkit
 from evalkit import errors
 from evalkit.metrics import ModelOutputType
-from tests.evaluation.conftest import ANSWERS, answer_targets, exact, failing_step, score_lengths
+from tests.evaluation.small_task import ANSWERS, answer_targets, exact, failing_step, score_lengths
 
 # When and how often failures are reported.
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import evalkit
 from evalkit import preprocessors
 from evalkit.metrics import ModelOutputType
-from tests.evaluation.conftest import ANSWERS, QUESTIONS, answer_targets, exact, score_lengths
+from tests.evaluation.small_task import ANSWERS, QUESTIONS, answer_targets, exact, score_lengths
 
 
 def test_model_functions_are_asked_once_for_each_kind_of_output(make_task, make_evaluator):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import evalkit
 from evalkit import preprocessors
-from tests.evaluation.conftest import answer_targets
+from tests.evaluation.small_task import answer_targets
 
 
 def targets_of(evaluator):
