@@ -1,4 +1,4 @@
-"""Packaging. The top-level folders `tasks/` and `feature_converters/` install as `evalkit.tasks`, `evalkit.feature_converters`."""
+"""Packaging: the folders `tasks/` and `feature_converters/` install as `evalkit.tasks` and `evalkit.feature_converters`."""
 
 from pathlib import Path
 
