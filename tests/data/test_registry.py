@@ -28,8 +28,11 @@ def add(make_source, features):
 
 
 @pytest.fixture(autouse=True)
-def scope():
+def empty_registries():
+    """Other test modules register tasks when they are imported; here nothing is registered but what a test adds."""
     with scoped_registries():
+        TaskRegistry.reset()
+        MixtureRegistry.reset()
         yield
 
 
