@@ -1,4 +1,4 @@
-"""Packaging: the folders `tasks/` and `feature_converters/` install as `evalkit.tasks` and `evalkit.feature_converters`."""
+"""Packaging: the top-level folders `tasks/` and `feature_converters/` install as `evalkit.tasks` and so on."""
 
 from pathlib import Path
 
