@@ -18,7 +18,7 @@ GSM8K = Path(__file__).parents[2].parent / "shared" / "data" / "gsm8k" / "train.
 GENERATED_ROWS = 7473
 VOCABULARY_SIZE = 8000
 MODEL_FILE = "vocabulary.model"
-ROWS_FILE = "rows.tsv"
+TEXT_FILES = ("questions.txt", "answers.txt")
 OUTPUTS_FILE = "outputs.npy"
 
 
@@ -29,10 +29,11 @@ def prepare(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         origin = f"GSM8K train ({GSM8K.name})" if GSM8K.exists() else "generated text"
         rows = list(_gsm8k() if GSM8K.exists() else _generated())
-        lines = [f"{_one_line(question)}\t{_one_line(answer)}" for question, answer in rows]
-        (folder / ROWS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        columns = [[" ".join(text.split()) for text in column] for column in zip(*rows, strict=True)]
+        for name, lines in zip(TEXT_FILES, columns, strict=True):
+            (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         pieces = _train_vocabulary(folder)
-        shape = _write_outputs(folder, [line.split("\t")[1] for line in lines])
+        shape = _write_outputs(folder, columns[1])
         description.write_text(
             f"{origin}, {len(rows)} rows repeated in turn; SentencePiece with {pieces} pieces; "
             f"model outputs padded to {shape[1]} ids",
@@ -66,14 +67,10 @@ def _generated() -> Iterator[tuple[str, str]]:
         yield text(15, 90), f"{text(15, 120)} #### {rng.randint(0, 999)}"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _train_vocabulary(folder: Path) -> int:
     prefix = folder / MODEL_FILE.removesuffix(".model")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / ROWS_FILE),
+        input=[str(folder / name) for name in TEXT_FILES],
         model_prefix=str(prefix),
         vocab_size=VOCABULARY_SIZE,
         hard_vocab_limit=False,

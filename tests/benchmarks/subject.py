@@ -47,24 +47,19 @@ def final_answer(text: str, **unused: Any) -> str:
 
 
 def rows(folder: Path, examples: int, raw_copies: int = 0) -> Callable[..., Any]:
-    """A dataset function that reads the rows from the file as they are asked for, so that it holds none itself.
+    """A dataset function that reads the rows from files as they are asked for, so that it holds none itself.
 
-    With `raw_copies`, each example also has a text field "raw", the line that many times (about 0.5 KB each), which
+    With `raw_copies`, each example also has a text field "raw", the texts that many times (about 0.5 KB each), which
     the task's preprocessors drop.
     """
 
     def dataset_fn(split: str, shuffle_files: bool = False, seed: int | None = None) -> Any:
         del split, shuffle_files, seed
-        lines = tf.data.TextLineDataset(str(folder / "rows.tsv")).repeat().take(examples)
-
-        def parse(line: Any) -> dict[str, Any]:
-            fields = tf.strings.split(line, "\t")
-            example = {"question": fields[0], "answer": fields[1]}
-            if raw_copies:
-                example["raw"] = tf.strings.join([line] * raw_copies)
-            return example
-
-        return lines.map(parse)
+        columns = {name: tf.data.TextLineDataset(str(folder / f"{name}s.txt")) for name in ("question", "answer")}
+        dataset = tf.data.Dataset.zip(columns).repeat().take(examples)
+        if not raw_copies:
+            return dataset
+        return dataset.map(lambda row: {**row, "raw": tf.strings.join([row["question"], row["answer"]] * raw_copies)})
 
     return dataset_fn
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,10 +23,11 @@ class ToyPhrases(tfds.core.GeneratorBasedBuilder):
     """English and German, as a TFDS translation set has them."""
 
     VERSION = tfds.core.Version("1.0.0")
-    MODULE_PATH = __file__
+    url_infos: ClassVar[dict[str, str]] = {}  # nothing to download
 
     def _info(self):
-        return self.dataset_info_from_configs(features=tfds.features.Translation(languages=("en", "de")))
+        languages = tfds.features.Translation(languages=("en", "de"))
+        return tfds.core.DatasetInfo(builder=self, features=languages, disable_shuffling=True)
 
     def _split_generators(self, dl_manager):
         return {"train": self._generate_examples(), "validation": self._generate_examples()}
@@ -82,7 +84,8 @@ def register(source_language: str, target_language: str) -> None:
 @pytest.fixture
 def phrases(tmp_path):
     """Both directions and their mixture, on data that TFDS has prepared."""
-    ToyPhrases(data_dir=str(tmp_path)).download_and_prepare()
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    ToyPhrases(data_dir=str(tmp_path)).download_and_prepare(download_config=config)
     seqio.set_tfds_data_dir_override(str(tmp_path))
     register("en", "de")
     register("de", "en")
