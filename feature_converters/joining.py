@@ -58,14 +58,12 @@ def add_widths(window: Window) -> Window:
 
 
 def _join(parts: Sequence[str], kept: Collection[str], packed: bool, window: Window) -> Window:
-    rows = [_without_end(window[name]) for name in parts]
-    tokens = tf.pad(tf.concat(rows, axis=1).to_tensor(), [[0, 0], [0, 1]])
-    positions = tf.range(tf.shape(tokens)[1])[None]
-    inputs, *others = [tf.cast(row.row_lengths(), tf.int32)[:, None] for row in rows]
+    tokens, (inputs, *others) = _end_to_end([window[name] for name in parts])
+    positions = tf.range(tf.shape(tokens)[1])
     if packed:
         ends = tf.reduce_max(tf.where(tf.not_equal(tokens, 0), positions + 1, 0), axis=1, keepdims=True)
     else:
-        ends = inputs + tf.maximum(sum(others), 1)
+        ends = inputs + tf.maximum(tf.add_n(others), 1)
     within = positions < ends
     joined = {"targets": tokens, ADD_POS: tf.where(within, inputs + 1, 0), **{name: window[name] for name in kept}}
     if len(others) > 1:
@@ -75,6 +73,18 @@ def _join(parts: Sequence[str], kept: Collection[str], packed: bool, window: Win
     return joined
 
 
-def _without_end(padded: tf.Tensor) -> tf.RaggedTensor:
-    lengths = tf.reduce_sum(tf.cast(tf.not_equal(padded, _END), tf.int32), axis=1)
-    return tf.RaggedTensor.from_tensor(padded, lengths)
+def _end_to_end(parts: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Rows of which each is that of every part, without their ends; and the lengths of the parts, `[examples, 1]`.
+
+    The rows are `[examples, any]`, padded with zeros, at least one.
+    """
+    lengths = [tf.reduce_sum(tf.cast(tf.not_equal(part, _END), tf.int32), axis=1, keepdims=True) for part in parts]
+    side_by_side = tf.concat(parts, axis=1)
+    positions = tf.range(tf.shape(side_by_side)[1])
+    begin, column, sources = tf.zeros_like(lengths[0]), 0, tf.zeros_like(side_by_side)
+    for part, length in zip(parts, lengths, strict=True):
+        sources = tf.where(positions >= begin, positions - begin + column, sources)
+        begin, column = begin + length, column + tf.shape(part)[1]
+    within = positions < begin
+    joined = tf.where(within, tf.gather(side_by_side, tf.where(within, sources, 0), batch_dims=1), 0)
+    return tf.pad(joined, [[0, 0], [0, 1]]), lengths

@@ -92,7 +92,8 @@ class PrefixSuffixLMFeatureConverter(FeatureConverter):
         target_suffix_weights     0 0 0 0 0 0 1 1 0 0
         decoder_causal_attention  1 1 1 1 1 0 0 0 0 0
 
-    Padding has weight 0 in both (in seqio, not in the second).
+    Where seqio differs, this is right: padding has weight 0 in both (in seqio, not in the second), and
+    `loss_on_targets_only=False` is heeded (seqio's converter forgets it).
 
     Args:
       loss_on_targets_only: whether `decoder_loss_weights` leave out the inputs.

@@ -73,7 +73,9 @@ def _with_assertions(features: Window, lengths: Lengths, *, exact: bool, stage: 
         for dimension, limit in lengths[name].items():
             found = _sizes(features[name], dimension + skipped_dimensions)
             fits = tf.reduce_all(tf.equal(found, limit) if exact else tf.less_equal(found, limit))
-            tf.debugging.Assert(fits, [f"{_complaint(name, limit, exact, stage)}; found length", found, _REMEDY])
+            # tf.debugging.Assert adds a conditional around this operation, which takes longer to trace than all else.
+            complaint = f"{_complaint(name, limit, exact, stage)}; found length"
+            tf.raw_ops.Assert(condition=fits, data=[complaint, found, _REMEDY])
     return features
 
 

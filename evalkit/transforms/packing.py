@@ -115,11 +115,13 @@ def _trimmed(dataset: tf.data.Dataset, lengths: Mapping[str, int]) -> tf.data.Da
 class _Sequences(NamedTuple):
     """One feature of a group of examples, without padding, as int32.
 
-    `tokens` `[total]` are those of all examples end to end; `lengths` `[examples]`; `starts` `[examples + 1]`, where
-    each example starts, and last where all end.
+    `tokens`, `examples` and `positions` are `[total]`: every token, which example it is of, and where in it. `lengths`
+    is `[examples]`, `starts` `[examples + 1]`: how many tokens come before each example, and last how many there are.
     """
 
     tokens: tf.Tensor
+    examples: tf.Tensor
+    positions: tf.Tensor
     lengths: tf.Tensor
     starts: tf.Tensor
 
@@ -128,19 +130,17 @@ def _pack(features: Window, lengths: Mapping[str, int], group: int) -> Window:
     """The rows of one group of examples: `features` are `[examples, longest]`, results `[rows, length]`."""
     sequences = {name: _sequences(features[name]) for name in lengths}
     begins = _row_begins(sequences, lengths, group)
-    bounds = tf.concat([tf.where(begins)[:, 0], tf.shape(begins, tf.int64)], axis=0)
-    segments = _segments(sequences, begins)
+    firsts = tf.where(begins)[:, 0]  # [rows]: the example each row begins with
+    rows = tf.cumsum(tf.cast(begins, tf.int32)) - 1  # [examples]: the row each example is in
+    counts = tf.cast(_has_tokens(sequences), tf.int32)
+    segments = _since_row_began(tf.cumsum(counts, exclusive=True), rows, firsts) + 1
     packed = {}
-    for name, (tokens, sizes, starts) in sequences.items():
-        splits = tf.gather(starts, bounds)
-        positions = tf.range(tf.size(tokens)) - tf.repeat(starts[:-1], sizes)
-        for key, values in (
-            (name, tokens),
-            (f"{name}_segment_ids", tf.repeat(segments, sizes)),
-            (f"{name}_positions", positions),
-        ):
-            rows = tf.RaggedTensor.from_row_splits(values, splits, validate=False)
-            packed[key] = rows.to_tensor(shape=[None, lengths[name]])
+    for name, (tokens, examples, positions, _, starts) in sequences.items():
+        columns = tf.gather(_since_row_began(starts[:-1], rows, firsts), examples) + positions
+        places = tf.stack([tf.gather(rows, examples), columns], axis=1)
+        values = tf.stack([tokens, tf.gather(segments, examples), positions], axis=1)
+        written = tf.scatter_nd(places, values, [tf.size(firsts), lengths[name], 3])
+        packed[name], packed[f"{name}_segment_ids"], packed[f"{name}_positions"] = tf.unstack(written, axis=2)
     return packed
 
 
@@ -149,14 +149,17 @@ def _sequences(padded: tf.Tensor) -> _Sequences:
     ends = tf.range(1, tf.shape(padded)[1] + 1)
     lengths = tf.reduce_max(tf.where(tf.not_equal(padded, 0), ends, 0), axis=1)
     lengths = tf.maximum(lengths, 0)  # the maximum of nothing is the least integer
-    tokens = tf.boolean_mask(padded, ends <= lengths[:, None])
-    return _Sequences(tokens, lengths, tf.concat([[0], tf.cumsum(lengths)], axis=0))
+    places = tf.where(ends <= lengths[:, None])
+    examples, positions = tf.unstack(tf.cast(places, tf.int32), axis=1)
+    starts = tf.pad(tf.cumsum(lengths), [[1, 0]])
+    return _Sequences(tf.gather_nd(padded, places), examples, positions, lengths, starts)
 
 
 def _row_begins(sequences: Mapping[str, _Sequences], lengths: Mapping[str, int], group: int) -> tf.Tensor:
     """Whether a row begins with this example: bool `[examples]`."""
     reaches = [
-        tf.searchsorted(starts, starts + lengths[name], side="right") - 1 for name, (_, _, starts) in sequences.items()
+        tf.searchsorted(sequence.starts, sequence.starts + lengths[name], side="right") - 1
+        for name, sequence in sequences.items()
     ]
     jump = tf.reduce_min(tf.stack(reaches), axis=0)  # [examples + 1]: the first example of the row after
     count = tf.size(jump)
@@ -167,9 +170,11 @@ def _row_begins(sequences: Mapping[str, _Sequences], lengths: Mapping[str, int],
     return tf.cast(begins[:-1], tf.bool)
 
 
-def _segments(sequences: Mapping[str, _Sequences], begins: tf.Tensor) -> tf.Tensor:
-    """The number of each example within its row, from 1: int32 `[examples]`. Those without tokens do not count."""
-    has_tokens = tf.reduce_any(tf.stack([lengths > 0 for _, lengths, _ in sequences.values()]), axis=0)
-    before = tf.cumsum(tf.cast(has_tokens, tf.int32), exclusive=True)
-    rows = tf.cumsum(tf.cast(begins, tf.int32)) - 1
-    return before - tf.gather(tf.boolean_mask(before, begins), rows) + 1
+def _has_tokens(sequences: Mapping[str, _Sequences]) -> tf.Tensor:
+    """Whether an example has tokens in any feature: bool `[examples]`. One that has none is no segment."""
+    return tf.reduce_any(tf.stack([sequence.lengths > 0 for sequence in sequences.values()]), axis=0)
+
+
+def _since_row_began(totals: tf.Tensor, rows: tf.Tensor, firsts: tf.Tensor) -> tf.Tensor:
+    """Running totals `[examples]`, counted from the beginning of each row."""
+    return totals - tf.gather(tf.gather(totals, firsts), rows)
