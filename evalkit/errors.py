@@ -1,8 +1,8 @@
 """What evalkit raises, and how a message is made helpful.
 
 Every error names the thing (task, feature, index, file), what was found, what was expected and what to do about it.
-Each class also derives from the builtin that code written for seqio catches (`ValueError`, mostly), so moving a module to
-evalkit changes no `except` clause.
+Each class also derives from the builtin that code written for seqio catches (`ValueError`, mostly), so moving a module
+to evalkit changes no `except` clause.
 
     >>> str(unknown_name("task", "gsm8", ["gsm8k", "squad"]))
     "No task named 'gsm8' is registered. Nearest names: 'gsm8k'. Is the module that registers it imported?"
@@ -77,7 +77,8 @@ class MetricError(EvalkitError, ValueError):
 
 
 class EvaluationError(EvalkitError, ExceptionGroup[EvalkitError], ValueError):
-    """What failed in one or several steps of an Evaluator: metrics, postprocess functions, loggers, each an exception in it.
+    """What failed in one or several steps of an Evaluator: metrics, postprocess functions, loggers, each an exception
+    in it.
 
     Attributes:
       metrics: `{task: {metric: value}}` of the step, all that did not fail; empty if the error is about several steps.
@@ -103,9 +104,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
     """The error for looking up an unregistered `name`; `kind` is the word for it in the message ("task", "mixture")."""
     near = nearest_names(name, known)
     hint = f"Nearest names: {', '.join(map(repr, near))}. " if near else ""
-    return UnknownNameError(
-        f"No {kind} named {name!r} is registered. {hint}Is the module that registers it imported?"
-    )
+    return UnknownNameError(f"No {kind} named {name!r} is registered. {hint}Is the module that registers it imported?")
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

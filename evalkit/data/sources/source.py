@@ -33,14 +33,14 @@ class DataSource(abc.ABC):
         """Describes the source without opening it.
 
         Args:
-          splits: the names of the splits.
+          splits: the names of the splits (a single name counts as one split, not as its letters).
           num_input_examples: how many raw examples each split has, or None where nobody knows. A split that it lacks
             counts as unknown.
           caching_permitted: whether the examples may be written to an offline cache.
-          performs_internal_shuffling: whether `get_dataset(shuffle=True)` shuffles well enough by itself, so that a task
-            without a shuffle buffer may still be shuffled.
+          performs_internal_shuffling: whether `get_dataset(shuffle=True)` shuffles well enough by itself, so that a
+            task without a shuffle buffer may still be shuffled.
         """
-        self._splits = tuple(splits)
+        self._splits = (splits,) if isinstance(splits, str) else tuple(splits)
         self._num_input_examples = None if num_input_examples is None else dict(num_input_examples)
         self._caching_permitted = caching_permitted
         self._performs_internal_shuffling = performs_internal_shuffling
@@ -79,8 +79,8 @@ class DataSource(abc.ABC):
           split: one of `splits`.
           shuffle: whether to shuffle what can be shuffled cheaply (the order of the files, mostly).
           seed: makes the shuffling repeatable; None shuffles differently each time.
-          shard_info: the part that is wanted; None for all. Without `supports_arbitrary_sharding`, `num_shards` must not
-            exceed `len(list_shards(split))`.
+          shard_info: the part that is wanted; None for all. Without `supports_arbitrary_sharding`, `num_shards` must
+            not exceed `len(list_shards(split))`.
         """
 
     def num_input_examples(self, split: str) -> int | None:
