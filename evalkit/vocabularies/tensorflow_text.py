@@ -24,7 +24,7 @@ def is_installed() -> bool:
     return _module() is not None
 
 
-def sentencepiece_tokenizer(model: bytes, fast: bool) -> Any:
+def sentencepiece_tokenizer(model: bytes) -> Any:
     """The tokenizer of a serialized model; the same object for the same model, in eager execution.
 
     It holds a resource, so it is built outside of whatever function is being traced; one that was built inside could
@@ -36,12 +36,12 @@ def sentencepiece_tokenizer(model: bytes, fast: bool) -> Any:
     if not is_installed():
         raise errors.missing_extra("tensorflow-text", "text", "SentencePieceVocabulary.tf_tokenizer")
     with tf.init_scope():
-        return _shared(model, fast) if tf.executing_eagerly() else _built(model, fast)
+        return _shared(model) if tf.executing_eagerly() else _built(model)
 
 
-def _built(model: bytes, fast: bool) -> Any:
+def _built(model: bytes) -> Any:
     module: Any = _module()
-    return module.FastSentencepieceTokenizer(model=model) if fast else module.SentencepieceTokenizer(model=model)
+    return module.SentencepieceTokenizer(model=model)
 
 
 _shared = functools.lru_cache(maxsize=16)(_built)

@@ -47,6 +47,13 @@ class Vocabulary(abc.ABC):
     in_graph_remedy = "A vocabulary that defines `_encode_tf` with TensorFlow operations has no such limit."
 
     def __init__(self, extra_ids: int = 0) -> None:
+        """Reserves `extra_ids` sentinels.
+
+        Raises:
+          DefinitionError: their number is negative.
+        """
+        if extra_ids and extra_ids < 0:
+            raise errors.DefinitionError(f"extra_ids={extra_ids} of {type(self).__name__}; expected 0 or more.")
         self._extra_ids = extra_ids or 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
