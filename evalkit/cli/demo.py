@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import app, flags
 from tqdm import tqdm
 
-from evalkit.cli import table
+from evalkit.cli import results, table
 from evalkit.demo.addition import ADDITION
 from evalkit.demo.run import Evaluation
 from evalkit.demo.run import run as run_demo
@@ -53,15 +52,11 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
         evaluations = run_demo(log_dir, plan, show)
     print(f"\nTask {ADDITION.name!r}, split 'validation', sums that were never trained on:\n")
     print(summary(evaluations))
-    print(f"\nMetrics:   {Path(log_dir) / f'{ADDITION.name}-metrics.jsonl'}")
-    print(f"Outputs:   {Path(log_dir) / f'{ADDITION.name}-{plan.num_steps:06}.jsonl'}")
-    print(f"Curves:    tensorboard --logdir {log_dir}")
+    print(f"\n{results.where(log_dir, ADDITION.name, plan.num_steps)}")
 
 
 def summary(evaluations: Sequence[Evaluation]) -> str:
     """The evaluations as a table, a row each."""
     names = list(evaluations[0].metrics)
-    rows = [
-        [step, loss if step else None, *(metrics[name] for name in names)] for step, loss, metrics in evaluations
-    ]
+    rows = [[step, loss if step else None, *(metrics[name] for name in names)] for step, loss, metrics in evaluations]
     return table.render(["step", "training_loss", *names], rows)

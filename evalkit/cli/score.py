@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from absl import app, flags
 
-from evalkit.cli import saved_outputs, table
+from evalkit.cli import results, saved_outputs, table
 from evalkit.cli.task_modules import define_import_flag, load_task_modules
 from evalkit.data.registry import TaskRegistry
 from evalkit.data.task import Task
@@ -86,9 +85,7 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
     print(table.render(["metric", "value"], list(metrics.items())))
     for name in left_out:
         print(f"\nLeft out: {name}, which needs what the file does not have (see --score_field).")
-    print(f"\nMetrics:   {Path(log_dir) / f'{task.name}-metrics.jsonl'}")
-    print(f"Outputs:   {Path(log_dir) / f'{task.name}-{values.step:06}.jsonl'}")
-    print(f"Curves:    tensorboard --logdir {log_dir}")
+    print(f"\n{results.where(log_dir, task.name, values.step)}")
 
 
 def eval_split(task: Task, wanted: str | None) -> str:

@@ -1,0 +1,22 @@
+"""Where a command's results went, said in the same words by every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def where(log_dir: str, task_name: str, last_step: int) -> str:
+    """The files that the loggers wrote, and last the command that shows the curves.
+
+    >>> print(where("runs/mine", "gsm8k", 100))
+    Metrics:   runs/mine/gsm8k-metrics.jsonl
+    Outputs:   runs/mine/gsm8k-000100.jsonl
+    Curves:    tensorboard --logdir runs/mine
+    """
+    return "\n".join(
+        [
+            f"Metrics:   {Path(log_dir) / f'{task_name}-metrics.jsonl'}",
+            f"Outputs:   {Path(log_dir) / f'{task_name}-{last_step:06}.jsonl'}",
+            f"Curves:    tensorboard --logdir {log_dir}",
+        ]
+    )
