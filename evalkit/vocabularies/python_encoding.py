@@ -8,6 +8,7 @@ Python function inside cannot be saved in a checkpoint, and the graph cannot lea
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -109,17 +110,21 @@ def decode_ids(vocabulary: Batched, ids: Any) -> Any:
             return ids.with_values(decode_ids(vocabulary, ids.values))
         return _decode_rows(vocabulary, ids.values, ids.row_splits)
     ids = tf.convert_to_tensor(ids)
+    if tf.executing_eagerly():
+        splits = np.arange(math.prod(ids.shape[:-1]) + 1, dtype=np.int64) * ids.shape[-1]
+        return tf.constant(_texts(vocabulary, ids.numpy().reshape(-1), splits), tf.string, ids.shape[:-1])
     shape = tf.shape(ids, tf.int64)
     splits = tf.range(tf.reduce_prod(shape[:-1]) + 1) * shape[-1]
     texts = tf.reshape(_decode_rows(vocabulary, tf.reshape(ids, [-1]), splits), shape[:-1])
     return tf.ensure_shape(texts, ids.shape[:-1])
 
 
-def _decode_rows(vocabulary: Batched, values: Any, splits: Any) -> Any:
-    def decode(values: Array, splits: Array) -> Array:
-        texts = vocabulary.decode_batch(Ragged(values, splits))
-        return np.array([text.encode("utf-8") for text in texts], np.object_)
+def _texts(vocabulary: Batched, values: Array, splits: Array) -> Array:
+    return np.array([text.encode("utf-8") for text in vocabulary.decode_batch(Ragged(values, splits))], np.object_)
 
+
+def _decode_rows(vocabulary: Batched, values: Any, splits: Any) -> Any:
+    decode = functools.partial(_texts, vocabulary)
     texts = tf.numpy_function(decode, [values, tf.cast(splits, tf.int64)], tf.string, stateful=False)
     texts.set_shape([None])
     return texts

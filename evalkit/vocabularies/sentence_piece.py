@@ -13,6 +13,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, final
 
+import tensorflow as tf
+
 from evalkit.columns import Ragged
 from evalkit.vocabularies import sentence_piece_model, tensorflow_text
 from evalkit.vocabularies.cleaning import clean_ragged
@@ -140,7 +142,9 @@ class SentencePieceVocabulary(Vocabulary):
         return self.tf_tokenizer.tokenize(s) if self.encodes_in_graph else super()._encode_tf(s)
 
     def _decode_tf(self, ids: Any) -> Any:
-        return self.tf_tokenizer.detokenize(ids) if self.encodes_in_graph else super()._decode_tf(ids)
+        # Outside a graph tensorflow-text runs a hundred small operations for each call, which takes milliseconds.
+        in_graph = self.encodes_in_graph and not tf.executing_eagerly()
+        return self.tf_tokenizer.detokenize(ids) if in_graph else super()._decode_tf(ids)
 
     def _encode_batch(self, texts: Sequence[str | bytes]) -> Ragged:
         return self._loaded().encode(texts)

@@ -87,11 +87,13 @@ def test_python_functions_run_inside_a_graph_with_any_shape():
         ([3, 99, 1, 4], b"a"),
         ([[3, 4], [1, 4]], [b"ab", b""]),
         ([[[3, 4]], [[5, 1]]], [[b"ab"], [b"c"]]),
+        (np.zeros((2, 0), np.int32), [b"", b""]),
+        (np.zeros((0, 2), np.int32), []),
     ],
 )
 def test_tensors_of_any_rank_are_decoded(ids, texts):
-    decoded = tf.function(Letters().decode_tf)(tf.constant(ids))
-    assert np.asarray(decoded).tolist() == texts
+    for decode in (Letters().decode_tf, tf.function(Letters().decode_tf)):
+        assert np.asarray(decode(tf.constant(ids))).tolist() == texts
 
 
 def test_ragged_tensors_are_decoded():
