@@ -18,6 +18,7 @@ import tensorflow as tf
 from evalkit.columns import Array, Column, Columns, offsets
 from evalkit.errors import FeatureError
 from evalkit.evaluation.column_storage import ArrayStorage
+from evalkit.transforms.windows import remembers_windows, windows_of
 
 BATCH = 512
 """Examples read at a time: large enough that a batch's Python costs nothing per example."""
@@ -42,15 +43,11 @@ def read_columns(dataset: Any, storage: ArrayStorage) -> Columns:
     readers = {name: _reader(name, spec, storage) for name, spec in dataset.element_spec.items()}
     num_examples = 0
     for batch in _batches(dataset, readers):
-        num_examples += int(batch.pop(_COUNT).shape[0])
-        for name, reader in readers.items():
-            reader.append(batch[name], batch.get(_shape_key(name)))
+        counts = [reader.append(batch[name], batch.get(_shape_key(name))) for name, reader in readers.items()]
+        num_examples += counts[0]
     if not num_examples:
         return Columns({})
     return Columns({name: reader.finish() for name, reader in readers.items()}, num_examples)
-
-
-_COUNT = "example/count"
 
 
 def _shape_key(name: str) -> str:
@@ -58,13 +55,15 @@ def _shape_key(name: str) -> str:
 
 
 def _batches(dataset: Any, readers: Mapping[str, _Reader]) -> Iterator[dict[str, Any]]:
-    """Ragged batches of flattened examples, with the shape of every feature whose shape is more than a length."""
+    """Batches of flattened examples, with the shape of every feature whose shape is more than a length."""
+    if remembers_windows(dataset) and all(reader.spec.shape.is_fully_defined() for reader in readers.values()):
+        return iter(windows_of(dataset, list(readers)))  # converted in windows: no need to take them apart
     shaped = [name for name, reader in readers.items() if reader.needs_shapes]
 
     def flatten(example: dict[str, Any]) -> dict[str, Any]:
         shapes = {_shape_key(name): tf.shape(example[name], tf.int64) for name in shaped}
         flat = {name: tf.reshape(example[name], [-1]) for name in shaped}
-        return {**example, **flat, **shapes, _COUNT: tf.constant(0, tf.int8)}
+        return {**example, **flat, **shapes}
 
     return iter(dataset.map(tf.autograph.experimental.do_not_convert(flatten)).ragged_batch(BATCH).prefetch(1))
 
@@ -92,8 +91,8 @@ class _Reader:
     def needs_shapes(self) -> bool:
         return None in self.shape and len(self.shape) > 1
 
-    def append(self, batch: Any, shapes: Any) -> None:
-        """Takes the feature's batch: `[batch, ...]`, or ragged `[batch, None]` where the size differs."""
+    def append(self, batch: Any, shapes: Any) -> int:
+        """Takes the feature's batch: `[batch, ...]`, or ragged `[batch, None]` where the size differs; its size."""
         if isinstance(batch, tf.RaggedTensor):
             values, lengths = batch.flat_values.numpy(), batch.row_lengths().numpy()
         else:
@@ -106,6 +105,7 @@ class _Reader:
         self._write("lengths", lengths)
         if shapes is not None:
             self._write("shapes", shapes.to_tensor().numpy() if isinstance(shapes, tf.RaggedTensor) else shapes.numpy())
+        return len(lengths)
 
     def _dense(self, batch: Array) -> tuple[Array, Array]:
         """Values and lengths of a batch of equal shapes `[batch, ...]`."""

@@ -30,6 +30,10 @@ Example = dict[str, Any]
 
 _MADE_BY = "evalkit_batched_tokenization"
 
+# AutoGraph would read and rewrite these functions at every call, for longer than a small data set takes. It is left to
+# `_take_apart`, which calls the vocabularies of users, who may rely on it.
+_unconverted = tf.autograph.experimental.do_not_convert
+
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +57,10 @@ class BatchedTokenization:
         for vocabulary in self.vocabularies.values():
             python_encoding.announce(type(vocabulary).__name__, vocabulary.in_graph_remedy)
         all_batchable = all(map(_is_batchable, tf.nest.flatten(self.dataset.element_spec)))
-        batchable = self.dataset if all_batchable else self.dataset.map(lambda example: (self._pack(example),))
-        batches = batchable.batch(BATCH_SIZE).map(lambda *batch: self._encode(batch))
+        batchable = (
+            self.dataset if all_batchable else self.dataset.map(_unconverted(lambda example: (self._pack(example),)))
+        )
+        batches = batchable.batch(BATCH_SIZE).map(_unconverted(lambda *batch: self._encode(batch)))
         examples = batches.unbatch().map(self._take_apart)
         count = self.dataset.cardinality()
         if count != tf.data.UNKNOWN_CARDINALITY:

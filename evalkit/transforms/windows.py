@@ -66,6 +66,11 @@ def windows_of(
     return chosen.padded_batch(WINDOW, padding_values=values)
 
 
+def remembers_windows(dataset: tf.data.Dataset) -> bool:
+    """Whether `windows_of` has a shorter way to the windows than batching examples."""
+    return hasattr(dataset, _OPEN_WINDOWS)
+
+
 def remember_windows(dataset: tf.data.Dataset, open_windows: OpenWindows) -> tf.data.Dataset:
     """Marks `dataset` with the way to its windows, which hold the same examples (but for padding), and returns it."""
     setattr(dataset, _OPEN_WINDOWS, open_windows)
@@ -90,6 +95,11 @@ def take_apart(windows: tf.data.Dataset, cardinality: int | None = None) -> tf.d
     return remember_windows(examples, open_windows)
 
 
+def map_dataset(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+    """`dataset.map` in parallel, for functions of ours: without AutoGraph, which would hide their errors in its own."""
+    return dataset.map(tf.autograph.experimental.do_not_convert(function), num_parallel_calls=tf.data.AUTOTUNE)
+
+
 def map_windows(
     dataset: tf.data.Dataset,
     function: Callable[[Window], Window],
@@ -97,9 +107,7 @@ def map_windows(
     padding: Mapping[str, int] | None = None,
 ) -> tf.data.Dataset:
     """Converts the features `names` of the examples of `dataset`, a window at a time; as many come out as went in."""
-    windows = windows_of(dataset, names, padding).map(
-        tf.autograph.experimental.do_not_convert(function), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    windows = map_dataset(windows_of(dataset, names, padding), function)
     return take_apart(windows, tf.get_static_value(dataset.cardinality()))
 
 

@@ -85,6 +85,14 @@ def test_a_target_field_that_is_not_there(unread, make_evaluator):
         make_evaluator(unread(), target_field_name="labels")
 
 
+def test_a_logger_that_cannot_be_made(unread, make_evaluator, tmp_path):
+    def logger(output_dir):
+        raise ValueError("bad flag")
+
+    with pytest.raises(errors.LoggerError, match="Constructing logger logger raised ValueError: bad flag"):
+        make_evaluator(unread(), logger_cls=[logger], log_dir=str(tmp_path))
+
+
 # What is known when the examples are read, before the first model call.
 
 

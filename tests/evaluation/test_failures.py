@@ -116,14 +116,6 @@ def test_a_logger_that_fails_does_not_stop_the_others(make_evaluator, tmp_path):
     assert [row["targets_pretokenized"].decode() for row in dataset.as_numpy_iterator()] == ANSWERS
 
 
-def test_a_logger_that_cannot_be_made(unread, make_evaluator, tmp_path):
-    def logger(output_dir):
-        raise ValueError("bad flag")
-
-    with pytest.raises(errors.LoggerError, match="Constructing logger logger raised ValueError: bad flag"):
-        make_evaluator(unread(), logger_cls=[logger], log_dir=str(tmp_path))
-
-
 def test_a_full_disk(make_evaluator, tmp_path):
     full = tmp_path / "full"
     full.mkdir()

@@ -87,8 +87,8 @@ def test_an_error_lists_the_first_few_only():
         ([(0, "a"), 5], "element 1 of what the model function returned is 5"),
         ([(0, "a"), "ab"], "element 1 of what the model function returned is 'ab'"),
         ([(0, "a", "b")], r"element 0 .* is \(0, 'a', 'b'\); expected a pair"),
-        ([(0.5, "a")], "an index is 0.5; expected an integer"),
-        ([("0", "a")], "an index is '0'; expected an integer"),
+        ([(0.5, "a")], "an index is 0.5; expected the integer"),
+        ([("0", "a")], "an index is '0'; expected the integer"),
     ],
 )
 def test_what_is_no_pairs_is_refused(result, message):
