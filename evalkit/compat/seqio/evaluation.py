@@ -1,12 +1,21 @@
 """seqio's module `evaluation`: the Evaluator and the types of what goes in and comes out."""
 
+from typing import Any
+
+from evalkit.converter import FeatureConverter as FeatureConverter
+from evalkit.data import Task as Task
 from evalkit.evaluation import Evaluator as Evaluator
-from evalkit.evaluation.evaluator import ModelFn
+from evalkit.evaluation.evaluator import AllOutputs, ModelFn
 from evalkit.evaluation.metric_worker import AllMetrics, MetricsFuture
+from evalkit.feature_converters import EncDecFeatureConverter as EncDecFeatureConverter
 from evalkit.metrics import ModelOutputType as ModelOutputType
 
 AllMetricsFuture = MetricsFuture
 AllMetricsType = AllMetrics
+MetricsAndOutputsType = tuple[MetricsFuture, AllOutputs]
 ModelFnCallable = ModelFn
 PredictFnCallable = ModelFn
 ScoreFnCallable = ModelFn
+ModelFnReturnType = Any  # any of the shapes that `evalkit.evaluation.model_outputs` takes
+PredictFnReturnType = Any
+ScoreFnReturnType = Any

@@ -1,5 +1,7 @@
 """seqio's module `utils`: transforms of datasets, seeds, and the settings of the process."""
 
+from typing import Any
+
 from evalkit.data import Feature as Feature
 from evalkit.data import add_global_cache_dirs as add_global_cache_dirs
 from evalkit.data import get_global_cache_dirs as get_global_cache_dirs
@@ -22,3 +24,5 @@ from evalkit.transforms import trim_dataset as trim_dataset
 get_cached_info_path = info_path
 get_cached_stats_path = stats_path
 get_cached_tfrecord_prefix = tfrecord_prefix
+TFDict = dict[str, Any]  # of tensors
+NestedTFDict = dict[str, Any]
