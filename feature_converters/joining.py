@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from evalkit.transforms.windows import Window, fits_windows, map_windows, over_windows, select
+from evalkit.transforms.windows import Window, fits_windows, map_dataset, map_windows, over_windows, select
 
 ADD_POS, WIDTH, SUFFIX_CODE = "inputs_width_add_pos", "inputs_width", "target_suffix_weights"
 _END = tf.int32.min  # pads windows of int32 tokens, so that a token 0 at the end of an example is not lost
@@ -41,7 +41,7 @@ def join_dataset(
     chosen = select(ds, names)
     if fits_windows(chosen.element_spec, {name: (lengths[name],) for name in names}):
         return map_windows(chosen, join, names, dict.fromkeys(parts, _END))
-    return chosen.map(tf.autograph.experimental.do_not_convert(over_windows(join)), num_parallel_calls=tf.data.AUTOTUNE)
+    return map_dataset(chosen, over_windows(join))
 
 
 def joined_lengths(lengths: Mapping[str, Any], kept: Collection[str], *, suffixes: bool = False) -> dict[str, Any]:

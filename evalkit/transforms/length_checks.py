@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from evalkit.errors import FeatureError
-from evalkit.transforms.windows import Window, remember_windows, windows_of
+from evalkit.transforms.windows import Window, map_dataset, remember_windows, windows_of
 
 Lengths = Mapping[str, Mapping[int, int]]
 
@@ -41,10 +41,9 @@ def check_lengths(dataset: tf.data.Dataset, lengths: Lengths, *, exact: bool, st
         return _with_assertions(window, unsettled, exact=exact, stage=stage, skipped_dimensions=1)
 
     def open_checked(names: Collection[str], padding: Mapping[str, int]) -> tf.data.Dataset:
-        windows = windows_of(dataset, names, padding)
-        return windows.map(tf.autograph.experimental.do_not_convert(check_window), num_parallel_calls=tf.data.AUTOTUNE)
+        return map_dataset(windows_of(dataset, names, padding), check_window)
 
-    checked = dataset.map(tf.autograph.experimental.do_not_convert(check_example), num_parallel_calls=tf.data.AUTOTUNE)
+    checked = map_dataset(dataset, check_example)
     return checked if exact else remember_windows(checked, open_checked)  # in a window the shorter ones are padded
 
 

@@ -13,7 +13,7 @@ from typing import SupportsIndex
 import tensorflow as tf
 
 from evalkit.errors import FeatureError
-from evalkit.transforms.windows import fits_windows, map_windows, select
+from evalkit.transforms.windows import fits_windows, map_dataset, map_windows, select
 
 Length = SupportsIndex | Sequence[SupportsIndex | None] | None
 
@@ -52,7 +52,7 @@ def trim_dataset(
     def trim_example(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {name: trim(value, lengths[name]) if name in lengths else value for name, value in example.items()}
 
-    return dataset.map(tf.autograph.experimental.do_not_convert(trim_example), num_parallel_calls=tf.data.AUTOTUNE)
+    return map_dataset(dataset, trim_example)
 
 
 def trim_and_pad_dataset(dataset: tf.data.Dataset, feature_lengths: Mapping[str, Length]) -> tf.data.Dataset:
@@ -76,8 +76,7 @@ def trim_and_pad_dataset(dataset: tf.data.Dataset, feature_lengths: Mapping[str,
     if fits_windows(plain.element_spec, dimensions):
         in_windows = {name: (None, *lengths) for name, lengths in dimensions.items()}
         return map_windows(plain, lambda window: _trim_and_pad(window, in_windows), names)
-    one_by_one = tf.autograph.experimental.do_not_convert(lambda example: _trim_and_pad(example, dimensions))
-    return plain.map(one_by_one, num_parallel_calls=tf.data.AUTOTUNE)
+    return map_dataset(plain, lambda example: _trim_and_pad(example, dimensions))
 
 
 def check_length_ranks(element_spec: Mapping[str, tf.TypeSpec], feature_lengths: Mapping[str, Length]) -> None:

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from evalkit.errors import ArgumentError, FeatureError
-from evalkit.transforms.lengths import trim
-from evalkit.transforms.windows import Window, fits_windows, map_windows, select, take_apart
+from evalkit.transforms.lengths import pad, trim
+from evalkit.transforms.windows import Window, fits_windows, map_dataset, select, take_apart, windows_of
 
 _log = logging.getLogger(__name__)
 
@@ -66,12 +66,8 @@ def trim_and_pack_dataset(
     lengths = {name: int(length) for name, length in feature_lengths.items()}
     _check_packable(dataset.element_spec, lengths)
     group = max(lengths.values())
-    groups = _trimmed(dataset, lengths).padded_batch(group)
-    packed = groups.map(
-        tf.autograph.experimental.do_not_convert(lambda features: _pack(features, lengths, group)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    return take_apart(packed)
+    groups = _groups(dataset, lengths, group)
+    return take_apart(map_dataset(groups, lambda features: _pack(features, lengths, group)))
 
 
 def _check_packable(element_spec: Mapping[str, Any], lengths: Mapping[str, int]) -> None:
@@ -98,18 +94,20 @@ def _check_packable(element_spec: Mapping[str, Any], lengths: Mapping[str, int])
         _log.info("Packing drops the features that have no length: %s.", dropped)
 
 
-def _trimmed(dataset: tf.data.Dataset, lengths: Mapping[str, int]) -> tf.data.Dataset:
-    """The features to be packed, cut and cast, possibly with more padding at the end than they had."""
+def _groups(dataset: tf.data.Dataset, lengths: Mapping[str, int], group: int) -> tf.data.Dataset:
+    """The features to be packed, cut and cast, of `group` examples at a time: `[group, any]`, padded with zeros."""
     chosen = select(dataset, list(lengths))
 
-    def trim_and_cast(features: Window, *, dimensions: int) -> Window:
-        limits = {name: (*[None] * dimensions, length) for name, length in lengths.items()}
-        return {name: tf.cast(trim(value, limits[name]), tf.int32) for name, value in features.items()}
+    def cut(example: Window) -> Window:
+        return {name: tf.cast(trim(value, lengths[name]), tf.int32) for name, value in example.items()}
+
+    def bring_to_length(window: Window) -> Window:
+        limits = {name: (None, length) for name, length in lengths.items()}
+        return {name: tf.cast(pad(trim(value, limits[name]), limits[name]), tf.int32) for name, value in window.items()}
 
     if fits_windows(chosen.element_spec, {name: (length,) for name, length in lengths.items()}):
-        return map_windows(chosen, lambda window: trim_and_cast(window, dimensions=1), list(lengths))
-    one_by_one = tf.autograph.experimental.do_not_convert(lambda example: trim_and_cast(example, dimensions=0))
-    return chosen.map(one_by_one, num_parallel_calls=tf.data.AUTOTUNE)
+        return map_dataset(windows_of(chosen, list(lengths)), bring_to_length).rebatch(group)
+    return map_dataset(chosen, cut).padded_batch(group)
 
 
 class _Sequences(NamedTuple):
@@ -130,17 +128,15 @@ def _pack(features: Window, lengths: Mapping[str, int], group: int) -> Window:
     """The rows of one group of examples: `features` are `[examples, longest]`, results `[rows, length]`."""
     sequences = {name: _sequences(features[name]) for name in lengths}
     begins = _row_begins(sequences, lengths, group)
-    firsts = tf.where(begins)[:, 0]  # [rows]: the example each row begins with
-    rows = tf.cumsum(tf.cast(begins, tf.int32)) - 1  # [examples]: the row each example is in
-    counts = tf.cast(_has_tokens(sequences), tf.int32)
-    segments = _since_row_began(tf.cumsum(counts, exclusive=True), rows, firsts) + 1
+    bounds = tf.concat([tf.where(begins)[:, 0], tf.shape(begins, tf.int64)], axis=0)  # [rows + 1], in examples
+    segments = _segments(sequences, begins)
     packed = {}
     for name, (tokens, examples, positions, _, starts) in sequences.items():
-        columns = tf.gather(_since_row_began(starts[:-1], rows, firsts), examples) + positions
-        places = tf.stack([tf.gather(rows, examples), columns], axis=1)
-        values = tf.stack([tokens, tf.gather(segments, examples), positions], axis=1)
-        written = tf.scatter_nd(places, values, [tf.size(firsts), lengths[name], 3])
-        packed[name], packed[f"{name}_segment_ids"], packed[f"{name}_positions"] = tf.unstack(written, axis=2)
+        splits = tf.gather(starts, bounds)
+        parts = {name: tokens, f"{name}_segment_ids": tf.gather(segments, examples), f"{name}_positions": positions}
+        for key, values in parts.items():
+            rows = tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+            packed[key] = rows.to_tensor(shape=[None, lengths[name]])
     return packed
 
 
@@ -170,11 +166,9 @@ def _row_begins(sequences: Mapping[str, _Sequences], lengths: Mapping[str, int],
     return tf.cast(begins[:-1], tf.bool)
 
 
-def _has_tokens(sequences: Mapping[str, _Sequences]) -> tf.Tensor:
-    """Whether an example has tokens in any feature: bool `[examples]`. One that has none is no segment."""
-    return tf.reduce_any(tf.stack([sequence.lengths > 0 for sequence in sequences.values()]), axis=0)
-
-
-def _since_row_began(totals: tf.Tensor, rows: tf.Tensor, firsts: tf.Tensor) -> tf.Tensor:
-    """Running totals `[examples]`, counted from the beginning of each row."""
-    return totals - tf.gather(tf.gather(totals, firsts), rows)
+def _segments(sequences: Mapping[str, _Sequences], begins: tf.Tensor) -> tf.Tensor:
+    """The number of each example within its row, from 1: int32 `[examples]`. Those without tokens do not count."""
+    has_tokens = tf.reduce_any(tf.stack([sequence.lengths > 0 for sequence in sequences.values()]), axis=0)
+    before = tf.cumsum(tf.cast(has_tokens, tf.int32), exclusive=True)
+    rows = tf.cumsum(tf.cast(begins, tf.int32)) - 1
+    return before - tf.gather(tf.gather(before, tf.where(begins)[:, 0]), rows) + 1
