@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
 import datetime
 import json
 import os
@@ -34,7 +35,20 @@ RAW_COPIES = 36  # about 20 KB an example
 UNCACHED_SOURCE = 9_000
 """seqio keeps the raw examples of any source below 10,000, so the raw field is measured just below that."""
 
+SIZE_DEPENDENT = ("evaluate", "construct", "memory")
+"""Workers that also run for the Ns that no bar is for."""
+
 Samples = dict[str, dict[str, list[float]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How one N is measured: `rounds` fresh processes of each worker and subject, `times` repetitions in each."""
+
+    examples: int
+    rounds: int
+    times: int
+    workers: list[str]
 
 
 def main() -> int:
@@ -47,12 +61,12 @@ def main() -> int:
         pythons["seqio"] = peer.interpreter()
     results: dict[str, Any] = {"machine": facts, "figures": {}}
     missed = 0
-    for examples, rounds in sizes(options):
-        figures = measured(options, pythons, folder, examples, rounds)
-        print(f"\nN = {examples:,}, median of {rounds} round(s)\n{table.render(figures)}", flush=True)
-        results["figures"][examples] = table.outcomes(figures)
-        if examples == options.examples:
-            missed = sum(outcome["met"] is False for outcome in results["figures"][examples].values())
+    for plan in plans(options):
+        figures = measured(plan, options.subjects, pythons, folder)
+        print(f"\nN = {plan.examples:,}, median of {plan.rounds} round(s)\n{table.render(figures)}", flush=True)
+        results["figures"][plan.examples] = table.outcomes(figures)
+        if plan.examples == options.examples:
+            missed = sum(outcome["met"] is False for outcome in results["figures"][plan.examples].values())
     results["machine"]["load at the end"] = f"{os.getloadavg()[0]:.1f}"
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -75,11 +89,12 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
-    """Each N with its number of rounds, the one of the bars first."""
-    yield options.examples, options.rounds
+def plans(options: argparse.Namespace) -> Iterator[Plan]:
+    """Each N with how it is measured, the one of the bars first and most carefully."""
+    yield Plan(options.examples, options.rounds, options.times, options.only)
+    workers = [worker for worker in options.only if worker in SIZE_DEPENDENT]
     for examples in filter(None, options.also.split(",")):
-        yield int(examples), 1
+        yield Plan(int(examples), rounds=1, times=1, workers=workers)
 
 
 def machine_facts(data: str) -> dict[str, str]:
@@ -94,22 +109,15 @@ def machine_facts(data: str) -> dict[str, str]:
     }
 
 
-def measured(
-    options: argparse.Namespace, pythons: dict[str, Path], folder: Path, examples: int, rounds: int
-) -> dict[str, dict[str, float]]:
+def measured(plan: Plan, subjects: list[str], pythons: dict[str, Path], folder: Path) -> dict[str, dict[str, float]]:
     """Medians over the rounds, `{measurement: {subject: figure}}`."""
     samples: Samples = collections.defaultdict(lambda: collections.defaultdict(list))
-    for round_number in range(rounds):
-        for worker in options.only:
-            for subject in options.subjects:
-                print(
-                    f"  N={examples} round {round_number + 1}/{rounds}: {worker}, {subject}",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                for name, figure in WORKER_FIGURES[worker](
-                    Call(pythons[subject], subject, folder, examples, options.times)
-                ):
+    for number in range(plan.rounds):
+        for worker in plan.workers:
+            for subject in subjects:
+                print(f"  N={plan.examples} round {number + 1}: {worker}, {subject}", file=sys.stderr, flush=True)
+                call = Call(pythons[subject], subject, folder, plan.examples, plan.times)
+                for name, figure in WORKER_FIGURES[worker](call):
                     samples[name][subject].append(figure)
     return {
         name: {subject: statistics.median(values) for subject, values in by_subject.items()}
