@@ -37,7 +37,6 @@ setup(
         "absl-py>=2.1",
         "flax>=0.10",
         "importlib-resources>=6.0",  # which tensorflow-datasets imports and does not name
-        "importlib_resources>=6.0",
         "jax>=0.4.35",
         "numpy>=1.26",
         "optax>=0.2.3",

@@ -129,7 +129,9 @@ class Column:
         """The elements of each example, flattened, as rows of numbers."""
         if self.is_text:
             raise TypeError("A text column has no numbers; use `strings`.")
-        return Ragged(self.values, self.splits)
+        values = self.values.view()
+        values.flags.writeable = False
+        return Ragged(values, self.splits)
 
     def strings(self, start: int, stop: int) -> list[bytes]:
         """Strings number `start` to `stop` (of all strings, which for one string an example are the examples)."""
@@ -151,6 +153,7 @@ class Column:
             strings = self.strings(start, stop)
             return np.array(strings, object).reshape(self.shape_of(index)) if self.shape else strings[0]
         values = self.values[start:stop]
+        values.flags.writeable = False  # TensorFlow reads the same memory
         if not self.shape:
             return values[0]
         shape = self.shape_of(index)

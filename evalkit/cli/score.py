@@ -29,7 +29,6 @@ from evalkit.evaluation.task_metrics import metric_name
 from evalkit.feature_converters import PassThroughFeatureConverter
 from evalkit.loggers.jsonl import JSONLogger
 from evalkit.loggers.tensorboard import TensorBoardLogger
-from evalkit.metrics.function import MetricFunction
 from evalkit.metrics.signature import ModelOutputType
 
 EVAL_SPLITS = ("validation", "test")
@@ -117,10 +116,7 @@ def answerable_part(task: Task, has_scores: bool) -> tuple[Task, list[str]]:
     if not left_out:
         return task, []
     kept = [metric for metric in task.metric_objs if metric.model_output_type in answered]
-    return task.replace(
-        metric_fns=[metric.fn for metric in kept if isinstance(metric, MetricFunction)],
-        metric_objs=[metric for metric in kept if not isinstance(metric, MetricFunction)],
-    ), left_out
+    return task.replace(metric_fns=[], metric_objs=kept), left_out
 
 
 def saved_model_fns(

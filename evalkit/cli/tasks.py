@@ -8,7 +8,7 @@ examples:
   evalkit tasks list
   evalkit tasks list --import=my_tasks mine
   evalkit tasks show gsm8k
-  evalkit tasks show gsm8k --split=train --num_examples=1 --converter=LMFeatureConverter
+  evalkit tasks show gsm8k --split=train --num_examples=1 --converter=PrefixLMFeatureConverter
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -54,10 +54,10 @@ def _shape_key(name: str) -> str:
     return f"example/shape/{name}"
 
 
-def _batches(dataset: Any, readers: Mapping[str, _Reader]) -> Iterator[dict[str, Any]]:
+def _batches(dataset: Any, readers: Mapping[str, _Reader]) -> Any:
     """Batches of flattened examples, with the shape of every feature whose shape is more than a length."""
     if remembers_windows(dataset) and all(reader.spec.shape.is_fully_defined() for reader in readers.values()):
-        return iter(windows_of(dataset, list(readers)))  # converted in windows: no need to take them apart
+        return windows_of(dataset, list(readers))  # converted in windows: no need to take them apart
     shaped = [name for name, reader in readers.items() if reader.needs_shapes]
 
     def flatten(example: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _batches(dataset: Any, readers: Mapping[str, _Reader]) -> Iterator[dict[str,
         flat = {name: tf.reshape(example[name], [-1]) for name in shaped}
         return {**example, **flat, **shapes}
 
-    return iter(dataset.map(tf.autograph.experimental.do_not_convert(flatten)).ragged_batch(BATCH).prefetch(1))
+    return dataset.map(tf.autograph.experimental.do_not_convert(flatten)).ragged_batch(BATCH).prefetch(1)
 
 
 @final

@@ -10,6 +10,7 @@ each file with the manifest, so that a damaged store gives an error and not a nu
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import tempfile
@@ -36,11 +37,12 @@ PARTS = ("values", "lengths", "shapes", "bytes")
 @final
 @dataclasses.dataclass(frozen=True)
 class StoredColumns:
-    """What a folder holds: the columns, mapped; what a dataset of them looks like; and the writer's notes."""
+    """What a folder holds: the columns, mapped, their specs, the writer's notes, and a digest of it all."""
 
     columns: Columns
     element_spec: Mapping[str, Any]
     notes: Mapping[str, Any]
+    digest: str
 
 
 def write_store(folder: Path, dataset: Any, notes: Mapping[str, Any]) -> StoredColumns:
@@ -62,7 +64,7 @@ def write_store(folder: Path, dataset: Any, notes: Mapping[str, Any]) -> StoredC
     try:
         columns = read_columns(dataset, FolderStorage(partial))
         if not columns.num_examples:
-            return StoredColumns(columns, dataset.element_spec, notes)  # nothing is not worth a folder
+            return StoredColumns(columns, dataset.element_spec, notes, "")  # nothing is not worth a folder
         manifest = {
             "format": FORMAT,
             "num_examples": columns.num_examples,
@@ -71,8 +73,11 @@ def write_store(folder: Path, dataset: Any, notes: Mapping[str, Any]) -> StoredC
             "notes": dict(notes),
         }
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        if not folder.exists():  # another process may have been faster; its store holds the same
+        try:
             partial.rename(folder)
+        except OSError:
+            if not (folder / MANIFEST).exists():  # another process may have been faster; its store holds the same
+                raise
     except OSError as error:
         raise CacheError(
             f"Writing the store {folder} failed: {error.strerror}. Free space, or choose another."
@@ -103,7 +108,8 @@ def open_store(folder: Path) -> StoredColumns:
         _verify(folder / name, facts, remedy)
     spec = {name: tf.TensorSpec(facts["shape"], facts["dtype"]) for name, facts in manifest["features"].items()}
     columns = {name: _open_column(folder, name, spec[name], manifest["files"]) for name in spec}
-    return StoredColumns(Columns(columns), spec, manifest["notes"])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return StoredColumns(Columns(columns), spec, manifest["notes"], digest)
 
 
 def _describe(spec: Any) -> dict[str, Any]:

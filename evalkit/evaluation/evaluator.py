@@ -81,8 +81,8 @@ class Evaluator:
           eval_split: which split; tasks that lack it are skipped with a log line.
           use_cached: read the tasks' offline caches.
           seed: of shuffling and of preprocessors that draw random numbers.
-          sequence_length: the most elements of each task feature, the rest is cut and reported; None, or a feature
-            that is not in it, takes the longest example.
+          sequence_length: the most elements of each task feature, the rest is cut and reported; without it, or for a
+            feature that it leaves out, the longest example counts.
           num_examples: evaluate only the first so many examples of each task.
           shuffle: before `num_examples` are taken; once, so that every `evaluate` sees the same examples.
           logger_cls: called with `output_dir=log_dir`; each gets every task's results.
@@ -90,16 +90,21 @@ class Evaluator:
           use_memory_cache: keep prepared examples in memory; False keeps them on disk, memory-mapped.
           async_compute_metrics: judge and log on a thread of its own; False does it inside `evaluate`.
           target_field_name: the feature that holds the targets.
-          cache_dir: with `use_memory_cache=False`, where prepared examples are kept for later Evaluators, keyed by all
-            that they depend on; None keeps them in a temporary folder until this Evaluator is gone.
+          cache_dir: with `use_memory_cache=False`, where prepared examples are kept for later Evaluators, keyed by what
+            they depend on: source files, rows, code, vocabularies, arguments. A function source is keyed by its code,
+            not by files that the code reads: delete the folder when these change. None keeps the examples in a
+            temporary folder until this Evaluator is gone.
 
         Raises:
-          ArgumentError: arguments that contradict each other or a task; before any example is read.
+          UnknownNameError: nothing is registered under the name.
+          ArgumentError: arguments that contradict each other or a task (before any example is read), or tasks whose
+            examples have different features.
           LoggerError: nothing can be written to `log_dir`; before any example is read.
           SourceError: a source cannot be read, or a split is empty.
-          FeatureError: a task or the converter gives other features than it says.
+          PreprocessorError: a preprocessor raised.
+          FeatureError: a task or the converter gives other features, or other examples, than it should.
           PostprocessError: a postprocess function raised on a target.
-          CacheError: the store in `cache_dir` is damaged or cannot be written.
+          CacheError: the store in `cache_dir` is damaged or cannot be written, or cannot be keyed (FingerprintError).
         """
         self._tasks = valid_eval_tasks(mixture_or_task_name, eval_split)
         check_arguments(
@@ -134,7 +139,11 @@ class Evaluator:
             return {}
         dims = {name: spec.sequence_dim for name, spec in getattr(converter, "TASK_FEATURES", {}).items()}
         columns = {name: examples.columns for name, examples in self._examples.items()}
-        found = longest(columns, list(self._tasks[0].output_features), dims)
+        features = {name: feature for task in self._tasks for name, feature in task.output_features.items()}
+        wanted = [
+            name for name in features if features[name].required or any(name in part for part in columns.values())
+        ]
+        found = longest(columns, wanted, dims)
         lengths = {name: (given or {}).get(name, length) for name, length in found.items()}
         for name, length in lengths.items():
             if isinstance(length, int) and length > found[name]:
@@ -214,7 +223,8 @@ class Evaluator:
             ModelOutputType.SCORE: score_fn,
             ModelOutputType.PREDICTION_WITH_AUX: predict_with_aux_fn,
         }
-        functions = {**(model_fns or {}), **{kind: function for kind, function in given.items() if function}}
+        functions = {kind: function for kind, function in (model_fns or {}).items() if function is not None}
+        functions.update((kind, function) for kind, function in given.items() if function is not None)
         check_model_fns(self._tasks, functions)
         record = self._worker.begin(step)
         all_outputs: AllOutputs = {}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
-
-from evalkit.errors import MetricError
 
 IMMUTABLE = frozenset({str, bytes, int, float, bool, complex, type(None)})
 
@@ -17,53 +14,58 @@ IMMUTABLE = frozenset({str, bytes, int, float, bool, complex, type(None)})
 class GuardedValues:
     """Values that are lent to one metric after another.
 
-    A metric gets a list of its own, so that sorting or emptying it changes nothing for the next. Elements that can
-    change (dictionaries of answers, arrays) are compared with a copy afterwards, and restored from it.
+    A metric gets a list of its own, so that sorting or emptying it changes nothing for the next. Dictionaries, lists,
+    tuples and arrays inside are compared with a copy afterwards, and restored from it; other objects are trusted.
 
-        >>> values = GuardedValues(["b", "a"])
-        >>> values.lend().sort()
+        >>> values = GuardedValues([["b"], ["a"]])
+        >>> lent = values.lend()
+        >>> lent[1].append("more")
+        >>> values.first_change(lent)
+        1
         >>> values.lend()
-        ['b', 'a']
+        [['b'], ['a']]
     """
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._values = list(values)
-        self._pristine = None if set(map(type, self._values)) <= IMMUTABLE else copy.deepcopy(self._values)
+        self._pristine = None if set(map(type, self._values)) <= IMMUTABLE else _copied(self._values)
 
     def lend(self) -> list[Any]:
         """The values, in a new list."""
         return list(self._values)
 
-    def check(self, lent: list[Any], what: str) -> None:
-        """Compares what was lent with what it was.
-
-        Args:
-          lent: from `lend`, after use.
-          what: begins the message.
-
-        Raises:
-          MetricError: `lent` was changed; names the first example that was.
-        """
+    def first_change(self, lent: list[Any]) -> int | None:
+        """Compares what was lent with what it was, and restores it; the first example that differs, or None."""
         before = self._values if self._pristine is None else self._pristine
         if len(lent) == len(before) and all(map(_same, lent, before)):
-            return
+            return None
         if self._pristine is not None:
-            self._values = copy.deepcopy(self._pristine)
-        first = next((i for i, pair in enumerate(zip(lent, before, strict=False)) if not _same(*pair)), len(lent))
-        raise MetricError(f"{what} was changed by it, first at example {first}. Work on a copy of it.")
+            self._values = _copied(self._pristine)
+        pairs = enumerate(zip(lent, before, strict=False))
+        return next((position for position, pair in pairs if not _same(*pair)), min(len(lent), len(before)))
+
+
+def _copied(value: Any) -> Any:
+    """A copy of containers and arrays, down to what is neither."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    if kind in (list, tuple):
+        return kind(map(_copied, value))
+    return value.copy() if kind is np.ndarray else value
 
 
 def _same(one: Any, other: Any) -> bool:
-    return one is other or bool(_equal(one, other))
-
-
-def _equal(one: Any, other: Any) -> Any:
-    if type(one) is not type(other):
+    """Whether `one` is what `other`, its copy, was: containers by content, everything else by identity or equality."""
+    kind = type(one)
+    if one is other:
+        return True
+    if kind is not type(other):
         return False
-    if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
-    if isinstance(one, (list, tuple)):
+    if kind is dict:
+        return bool(one.keys() == other.keys()) and all(_same(part, other[key]) for key, part in one.items())
+    if kind in (list, tuple):
         return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, np.ndarray):
-        return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
-    return one == other or (one != one and other != other)
+    if kind is np.ndarray:
+        return bool(one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes())
+    return kind in IMMUTABLE and bool(one == other)

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from evalkit.columns import Columns, Ragged, offsets
-from evalkit.errors import ArgumentError, ModelOutputError, PostprocessError
-from evalkit.evaluation.user_code import calling
+from evalkit.errors import ArgumentError, FeatureError, ModelOutputError, PostprocessError
+from evalkit.evaluation.user_code import calling, guarding
 
 Postprocess = Callable[..., Any]
 
@@ -47,14 +47,15 @@ def decode_outputs(task_name: str, vocabulary: Decoder, outputs: Sequence[Any]) 
     Raises:
       ModelOutputError: the outputs of the task are of several of these kinds.
     """
-    kinds = {_depth(output) for output in outputs} or {0}
+    depths = [_depth(output) for output in outputs]
+    kinds = {depth for depth, output in zip(depths, outputs, strict=True) if not _is_empty(output)} or {1}
     if len(kinds) > 1 and 0 in kinds:
-        odd = next(index for index, output in enumerate(outputs) if _depth(output) != _depth(outputs[0]))
+        odd = next(index for index, depth in enumerate(depths) if depth != depths[0])
         raise ModelOutputError(
             f"Task {task_name!r}: outputs 0 and {odd} differ in kind ({_kind(outputs[0])} and {_kind(outputs[odd])}); "
             "a model function returns token ids for every example, or decoded text for every example."
         )
-    depth = max(kinds)  # an example without samples, [], looks like an empty row
+    depth = max(kinds)
     if depth == 0:
         return list(outputs)
     if depth == 1:
@@ -64,17 +65,24 @@ def decode_outputs(task_name: str, vocabulary: Decoder, outputs: Sequence[Any]) 
     return [list(itertools.islice(texts, len(rows))) for rows in outputs]
 
 
+def _is_empty(output: Any) -> bool:
+    """Whether it is [], which may be an empty row of ids as well as no samples."""
+    return isinstance(output, (list, tuple)) and not output
+
+
 def _depth(output: Any) -> int:
-    """How many dimensions an output has: 0 for what is decoded already."""
+    """How many dimensions of ids an output has: 0 for what is decoded already, be it one text or several."""
     if isinstance(output, (str, bytes, int, float)):
         return 0
     ndim = getattr(output, "ndim", None)
     if ndim is not None:
-        return int(ndim)
+        return int(ndim) if output.dtype.kind not in "OSU" else 0
     if not isinstance(output, (list, tuple)):
         return 0
-    first = output[0] if output else 0
-    return 1 if isinstance(first, (int, float, np.number, str, bytes)) else 1 + _depth(first)
+    if not output or isinstance(output[0], (int, float, np.number)):
+        return 1
+    inner = _depth(output[0])
+    return 1 + inner if inner else 0
 
 
 def _kind(output: Any) -> str:
@@ -120,20 +128,33 @@ def target_texts(task_name: str, columns: Columns, field: str, vocabulary: Decod
 
     Raises:
       ArgumentError: the examples have neither.
+      FeatureError: a text is not UTF-8, or ids cannot be decoded.
     """
-    pretokenized = columns.get(f"{field}_pretokenized")
-    if pretokenized is not None:
-        if pretokenized.is_text and not pretokenized.shape:
-            return [text.decode("utf-8") for text in pretokenized.strings(0, len(pretokenized))]
-        return [example[f"{field}_pretokenized"] for example in columns.examples]
-    if field not in columns:
+    name = f"{field}_pretokenized" if f"{field}_pretokenized" in columns else field
+    if name not in columns:
         raise ArgumentError(
             f"Task {task_name!r}: its examples lack the target field {field!r}, found: {', '.join(map(repr, columns))}."
         )
-    column = columns[field]
-    if column.is_text or len(column.shape) != 1 or column.values.dtype.kind not in "iu":
-        return [vocabulary.decode(list(example)) for example in (column[i] for i in range(len(column)))]
-    return _decode_rows(vocabulary, [column[i] for i in range(len(column))])
+    column = columns[name]
+    if column.is_text and not column.shape:
+        return _decoded_utf8(task_name, name, column.strings(0, len(column)))
+    rows = [column[position] for position in range(len(column))]
+    if name != field or not column.shape:
+        return rows
+    with guarding(FeatureError, lambda: f"Task {task_name!r}: decoding the target feature {field!r}"):
+        return _decode_rows(vocabulary, rows if column.values.dtype.kind in "iu" else [list(row) for row in rows])
+
+
+def _decoded_utf8(task_name: str, feature: str, texts: list[bytes]) -> list[str]:
+    decoded: list[str] = []
+    try:
+        decoded.extend(text.decode("utf-8") for text in texts)
+    except UnicodeDecodeError as error:
+        raise FeatureError(
+            f"Task {task_name!r}, example {len(decoded)}: feature {feature!r} is not UTF-8 ({error.reason} at byte "
+            f"{error.start}): {texts[len(decoded)][:40]!r}. Repair the source, or decode it in a preprocessor."
+        ) from error
+    return decoded
 
 
 def postprocessed(

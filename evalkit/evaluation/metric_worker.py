@@ -7,15 +7,19 @@ step's future, and once more when the worker is closed, so that a caller who nev
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import functools
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any, final
 
 from absl import logging
 
 from evalkit.errors import ArgumentError, EvalkitError, EvaluationError, LoggerError, MetricError
 from evalkit.evaluation.task_metrics import Outputs, TaskMetrics, TaskResult
-from evalkit.evaluation.user_code import calling
+from evalkit.evaluation.user_code import calling, guarding
 from evalkit.metrics.values import MetricValue, Scalar
 
 AllMetrics = dict[str, dict[str, Any]]
@@ -43,11 +47,23 @@ class InlineExecutor(concurrent.futures.Executor):
 @final
 @dataclasses.dataclass
 class StepRecord:
-    """What a step gave so far: metrics by task, and what failed."""
+    """What a step gave so far: metrics by task, what failed, and the future that will hold them."""
 
     step: int | None
     metrics: AllMetrics = dataclasses.field(default_factory=dict)
     failures: list[EvalkitError] = dataclasses.field(default_factory=list)
+    future: MetricsFuture = dataclasses.field(default_factory=concurrent.futures.Future)
+
+    def settle(self) -> None:
+        """Gives the future its result: the metrics, or an `EvaluationError` of everything that failed."""
+        if not self.failures:
+            self.future.set_result(self.metrics)
+            return
+        for failure in self.failures:
+            _release_frames(failure)
+        error = EvaluationError(_summary(f"Step {self.step}", self.failures), self.failures)
+        error.metrics = self.metrics
+        self.future.set_exception(error)
 
 
 @final
@@ -62,7 +78,9 @@ class MetricWorker:
             if asynchronous
             else InlineExecutor()
         )
-        self._steps: list[MetricsFuture] = []
+        self._unfinished: list[MetricsFuture] = []
+        self._failures: list[EvalkitError] = []
+        self._accepts_steps = True
         self._closed = False
 
     def begin(self, step: int | None) -> StepRecord:
@@ -71,12 +89,13 @@ class MetricWorker:
         Raises:
           ArgumentError: the worker is closed.
         """
-        if self._closed:
+        if not self._accepts_steps:
             raise ArgumentError("This Evaluator is closed. Construct another, or evaluate before `close()`.")
-        unfinished = [future for future in self._steps if not future.done()]
-        concurrent.futures.wait(unfinished[: len(unfinished) - STEPS_IN_FLIGHT])
-        self._steps = [future for future in self._steps if not future.done() or future.exception()]
-        return StepRecord(step)
+        self._unfinished = [future for future in self._unfinished if not future.done()]
+        concurrent.futures.wait(self._unfinished[: len(self._unfinished) - STEPS_IN_FLIGHT])
+        record = StepRecord(step)
+        record.future.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        return record
 
     def judge(self, record: StepRecord, task_name: str, metrics: TaskMetrics, outputs: Outputs, dataset: Any) -> None:
         """Has a task's outputs judged and logged; returns at once if the worker has a thread."""
@@ -87,9 +106,11 @@ class MetricWorker:
 
         If nothing was to be `judged`, it is done, with None.
         """
-        future = self._executor.submit(_result, record) if judged else InlineExecutor().submit(lambda: None)
-        self._steps.append(future)
-        return future
+        if not judged:
+            return InlineExecutor().submit(lambda: None)
+        self._unfinished.append(record.future)
+        self._executor.submit(record.settle)
+        return record.future
 
     def close(self) -> None:
         """Waits for everything handed in, then closes the loggers. A second call does nothing.
@@ -97,12 +118,12 @@ class MetricWorker:
         Raises:
           EvaluationError: the failures of all steps.
         """
+        self._accepts_steps = False
+        self._executor.shutdown(wait=True)  # an interrupted wait may be taken up again by another call
         if self._closed:
             return
         self._closed = True
-        self._executor.shutdown(wait=True)
-        failures = [failure for step in self._steps for failure in _failures(step)]
-        self._steps = []
+        failures, self._failures = self._failures, []
         for logger in self._loggers:
             close = getattr(logger, "close", lambda: None)
             failures += _attempt(LoggerError, f"Closing logger {type(logger).__name__}", close)
@@ -110,37 +131,36 @@ class MetricWorker:
             raise EvaluationError(_summary("The evaluation", failures), failures)
 
     def _judge(self, record: StepRecord, task_name: str, metrics: TaskMetrics, outputs: Outputs, dataset: Any) -> None:
-        result = TaskResult()
-
-        def judge() -> None:
-            nonlocal result
-            result = metrics.judge(outputs)
-
-        failures = _attempt(MetricError, f"Task {task_name!r}: judging the outputs", judge) + result.failures
+        try:
+            with guarding(MetricError, lambda: f"Task {task_name!r}: judging the outputs"):
+                result = metrics.judge(outputs)
+        except EvalkitError as error:
+            result = TaskResult(failures=[error])
         record.metrics[task_name] = result.metrics
-        failures += self._log(record.step, task_name, result, dataset)
+        failures = [*result.failures, *self._log(record.step, task_name, result, dataset)]
         for failure in failures:
             logging.error("Step %s: %s", record.step, failure, exc_info=failure)
         record.failures += failures
+        self._failures += failures
 
     def _log(self, step: int | None, task_name: str, result: TaskResult, dataset: Any) -> list[EvalkitError]:
         values = {
             name: value if isinstance(value, MetricValue) else Scalar(value) for name, value in result.metrics.items()
         }
         inferences = {name: _listed(value) for name, value in result.inferences.items()}
+        if "aux_value" in inferences:
+            inferences["aux_value"] = dict(_flattened("", inferences["aux_value"]))
         failures: list[EvalkitError] = []
         for logger in self._loggers:
-
-            def write(logger: Any = logger) -> None:
-                logger(
-                    task_name=task_name,
-                    step=step,
-                    metrics=values,
-                    dataset=dataset,
-                    inferences=inferences,
-                    targets=result.targets,
-                )
-
+            write = functools.partial(  # no closure: a traceback would keep what it holds
+                logger,
+                task_name=task_name,
+                step=step,
+                metrics=values,
+                dataset=dataset,
+                inferences=inferences,
+                targets=result.targets,
+            )
             failures += _attempt(LoggerError, f"Task {task_name!r}: logger {type(logger).__name__}", write)
         return failures
 
@@ -155,21 +175,30 @@ def _attempt(error: type[EvalkitError], what: str, act: Callable[[], None]) -> l
     return []
 
 
+def _flattened(path: str, values: Any) -> Iterator[tuple[str, Any]]:
+    """Nested auxiliary values by dotted names: what a logger shows has one value per example."""
+    parts = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, tuple) else None
+    if parts is None:
+        yield path.removesuffix("."), values
+    else:
+        for name, part in parts:
+            yield from _flattened(f"{path}{name}.", part)
+
+
 def _listed(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _result(record: StepRecord) -> AllMetrics:
-    if not record.failures:
-        return record.metrics
-    error = EvaluationError(_summary(f"Step {record.step}", record.failures), record.failures)
-    error.metrics = record.metrics
-    raise error
-
-
-def _failures(step: MetricsFuture) -> Iterable[EvalkitError]:
-    error = step.exception()
-    return error.exceptions if isinstance(error, EvaluationError) else ()  # type: ignore[return-value]
+def _release_frames(error: BaseException | None) -> None:
+    """Clears the local variables behind a traceback: a failure is kept until `close`, a step's outputs must not be."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            behind: FrameType | None = frame
+            with contextlib.suppress(RuntimeError):  # a frame that still runs cannot be cleared, nor those behind it
+                while behind is not None:
+                    behind.clear()
+                    behind = behind.f_back
+        error = error.__cause__ or error.__context__
 
 
 def _summary(what: str, failures: Sequence[EvalkitError]) -> str:

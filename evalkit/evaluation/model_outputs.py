@@ -123,12 +123,19 @@ def _permuted(values: Any, order: list[int], expected: int, where: str) -> Any:
     """`values` with every list or array in it reordered."""
     if isinstance(values, Mapping):
         return {name: _permuted(part, order, expected, f"{where}{name}.") for name, part in values.items()}
-    if isinstance(values, tuple):
+    if isinstance(values, tuple) and all(_is_tree(part, expected) for part in values):
         return tuple(_permuted(part, order, expected, f"{where}{number}.") for number, part in enumerate(values))
     if not hasattr(values, "__len__") or len(values) != expected:
         found = f"{len(values)} values" if hasattr(values, "__len__") else f"a {type(values).__name__}"
         raise ModelOutputError(f"{where.removesuffix('.')} has {found} for {expected} pairs; expected one per pair.")
     return [values[position] for position in order]
+
+
+def _is_tree(part: Any, expected: int) -> bool:
+    """Whether an element of a tuple is structure or values of its own, and the tuple no values itself."""
+    if isinstance(part, (Mapping, tuple)):
+        return True
+    return not isinstance(part, (str, bytes)) and hasattr(part, "__len__") and len(part) == expected
 
 
 def _short(value: Any) -> str:

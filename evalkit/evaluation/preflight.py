@@ -13,7 +13,7 @@ from evalkit.converter import FeatureConverter
 from evalkit.data.mixture import Mixture
 from evalkit.data.registry import get_mixture_or_task, get_subtasks
 from evalkit.data.task import Task
-from evalkit.errors import ArgumentError, LoggerError
+from evalkit.errors import ArgumentError, LoggerError, nearest_names
 from evalkit.evaluation.task_metrics import metric_name
 from evalkit.evaluation.user_code import calling
 from evalkit.metrics.metric import ModelOutputType
@@ -62,7 +62,8 @@ def check_arguments(
 
     Raises:
       ArgumentError: the converter packs; a logger has no `log_dir`; a preprocessor needs `sequence_length`, which is
-        not given; `num_examples` is not positive.
+        not given; `num_examples` or a length is not positive; no task has a feature that `sequence_length` names, or
+        one lacks `target_field_name`.
       LoggerError: nothing can be written to `log_dir`.
     """
     if getattr(converter, "pack", False):
@@ -75,6 +76,7 @@ def check_arguments(
     if logger_cls and not log_dir:
         names = ", ".join(getattr(cls, "__name__", repr(cls)) for cls in logger_cls)
         raise ArgumentError(f"'log_dir' must be provided to the Evaluator for its loggers ({names}): pass it.")
+    _check_lengths(tasks, sequence_length or {})
     for task in tasks:
         if target_field_name not in task.output_features:
             raise ArgumentError(
@@ -85,6 +87,20 @@ def check_arguments(
             _check_needs_no_lengths(task)
     if log_dir and logger_cls and "://" not in str(log_dir):
         _check_writable(Path(log_dir))
+
+
+def _check_lengths(tasks: Sequence[Task], sequence_length: Mapping[str, Any]) -> None:
+    known = {feature for task in tasks for feature in task.output_features}
+    for feature, length in sequence_length.items():
+        if known and feature not in known:
+            near = ", ".join(map(repr, nearest_names(feature, known) or sorted(known)))
+            raise ArgumentError(f"sequence_length has {feature!r}, which is no task's output feature. Nearest: {near}.")
+        sizes = length if isinstance(length, (list, tuple)) else [length]
+        if any(size is not None and size < 1 for size in sizes):
+            raise ArgumentError(
+                f"sequence_length of feature {feature!r} is {length}; expected at least 1, or None to cut nothing. "
+                "Leave the feature out to take its longest example."
+            )
 
 
 def _check_needs_no_lengths(task: Task) -> None:

@@ -20,7 +20,7 @@ from evalkit.converter import FeatureConverter
 from evalkit.data.fingerprint import fingerprint, task_fingerprint
 from evalkit.data.sources import named_read_errors
 from evalkit.data.task import Task
-from evalkit.errors import SourceError
+from evalkit.errors import FeatureError, SourceError
 from evalkit.evaluation.column_dataset import dataset_of
 from evalkit.evaluation.column_reader import read_columns
 from evalkit.evaluation.column_storage import MemoryStorage
@@ -73,11 +73,13 @@ class PreparedExamples:
     Attributes:
       columns: the examples.
       element_spec: dtype and static shape of each feature.
+      digest: of the store that holds the examples; empty if they are in memory.
       truncation: by feature, where lengths were limited.
     """
 
     columns: Columns
     element_spec: Mapping[str, Any]
+    digest: str = ""
     truncation: Mapping[str, Truncation] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -133,7 +135,7 @@ def prepare_task_examples(task: Task, request: ExampleRequest, store: StoreLocat
     for feature, cut in truncation.items():
         if cut.num_truncated:
             logging.warning("Task %r: feature %r: %s. Scores are of the cut examples.", task.name, feature, cut)
-    return PreparedExamples(columns, {name: stored.element_spec[name] for name in columns}, truncation)
+    return PreparedExamples(columns, {name: stored.element_spec[name] for name in columns}, stored.digest, truncation)
 
 
 def prepare_model_examples(
@@ -156,20 +158,31 @@ def prepare_model_examples(
 
     Raises:
       CacheError: the store cannot be written or read, or the converter cannot be fingerprinted.
+      FeatureError: the converter made more or fewer examples.
     """
     folder = store and store.path(
-        "model", f"{task.name}-{request.split}", lambda: (*_contents(task, request), converter, dict(lengths))
+        "model", f"{task.name}-{request.split}", lambda: (examples.digest, converter, dict(lengths))
     )
     stored = _stored(lambda: converter(examples.dataset, lengths), folder, f"Converting {task.name}")
-    return PreparedExamples(stored.columns, stored.element_spec)
+    if stored.columns.num_examples != examples.columns.num_examples:
+        raise FeatureError(
+            f"Task {task.name!r}: {type(converter).__name__} made {stored.columns.num_examples} examples of "
+            f"{examples.columns.num_examples}; during evaluation a converter must keep each example, in its place."
+        )
+    return PreparedExamples(stored.columns, stored.element_spec, stored.digest)
 
 
 def _contents(task: Task, request: ExampleRequest) -> tuple[Any, ...]:
-    return task_fingerprint(task, request.split).digest, request
+    cached: tuple[tuple[str, int, int], ...] = ()
+    if request.use_cached and task.cache_dir:
+        cached = tuple(
+            sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in Path(task.cache_dir).iterdir())
+        )
+    return task_fingerprint(task, request.split).digest, request, task.cache_dir if cached else None, cached
 
 
 def _stored(make: Callable[[], Any], folder: Path | None, description: str) -> StoredColumns:
     if folder is None:
         dataset = make()
-        return StoredColumns(read_columns(dataset, MemoryStorage()), dataset.element_spec, {})
+        return StoredColumns(read_columns(dataset, MemoryStorage()), dataset.element_spec, {}, "")
     return open_store(folder) if (folder / MANIFEST).exists() else write_store(folder, make(), {"what": description})

@@ -8,6 +8,7 @@ before the first model call. A metric that fails leaves the others be.
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
@@ -16,11 +17,11 @@ import numpy as np
 
 from evalkit.columns import Columns
 from evalkit.data.task import Task
-from evalkit.errors import EvalkitError, MetricError
+from evalkit.errors import EvalkitError, MetricError, ModelOutputError
 from evalkit.evaluation.guarded_values import GuardedValues
 from evalkit.evaluation.inferences import Postprocess, decode_outputs, postprocessed, target_texts
 from evalkit.evaluation.model_outputs import ModelOutputs
-from evalkit.evaluation.user_code import calling
+from evalkit.evaluation.user_code import calling, guarding
 from evalkit.metrics.collecting import CollectingMetric
 from evalkit.metrics.function import MetricFunction
 from evalkit.metrics.legacy import metric_function_of
@@ -94,18 +95,19 @@ class TaskMetrics:
         result = TaskResult()
         predictions = _Predictions(self._task, self._columns, self._vocabulary, outputs)
         for metric in self._task.metric_objs:
+            what = f"Task {self._task.name!r}: metric {metric_name(metric)!r}"
             try:
-                values = self._values(metric, outputs, predictions, result)
-                for name, value in values.items():
-                    _add_value(self._task.name, metric_name(metric), name, value, result)
+                with guarding(MetricError, lambda what=what: what):  # type: ignore[misc]
+                    values = self._values(metric, outputs, predictions, result, what)
+                    for name, value in values.items():
+                        _add_value(self._task.name, metric_name(metric), name, value, result)
             except EvalkitError as failure:
                 result.failures.append(failure)
         return result
 
     def _values(
-        self, metric: Any, outputs: Outputs, predictions: _Predictions, result: TaskResult
+        self, metric: Any, outputs: Outputs, predictions: _Predictions, result: TaskResult, what: str
     ) -> Mapping[str, Any]:
-        what = f"Task {self._task.name!r}: metric {metric_name(metric)!r}"
         function = metric_function_of(metric)
         if function is not None:
             return self._function_values(function, outputs, predictions, result, what)
@@ -132,15 +134,20 @@ class TaskMetrics:
             _check_scores(result.inferences["score"], what)
         else:
             result.inferences["output"], guarded["predictions"] = predictions.get(metric)
-            result.inferences["prediction"] = guarded["predictions"].lend()
         if kind == ModelOutputType.PREDICTION_WITH_AUX:
             arguments["aux_values"] = result.inferences["aux_value"] = _auxiliary(outputs[kind])
-        result.targets = targets.lend()
         lent = {name: values.lend() for name, values in guarded.items()}
-        with calling(MetricError, lambda: what):
-            values = metric.fn(**lent, **arguments)
-        for name, given in lent.items():
-            guarded[name].check(given, f"{what}: `{name}`")
+        try:
+            with calling(MetricError, lambda: what):
+                values = metric.fn(**lent, **arguments)
+        finally:  # a metric that raises may have changed them too
+            changes = {name: guarded[name].first_change(given) for name, given in lent.items()}
+            result.targets = targets.lend()
+            if "predictions" in guarded:
+                result.inferences["prediction"] = guarded["predictions"].lend()
+        for name, first in changes.items():
+            if first is not None:
+                raise MetricError(f"{what}: `{name}` was changed by it, first at example {first}. Work on a copy.")
         return _checked(values, what)
 
 
@@ -160,7 +167,7 @@ class _Predictions:
         """Decoded, and decoded and postprocessed, for `metric`."""
         kind, function = metric.model_output_type, metric.postprocess_fn
         if kind not in self._decoded:
-            with calling(MetricError, lambda: f"Task {self._task.name!r}: decoding the outputs"):
+            with guarding(ModelOutputError, lambda: f"Task {self._task.name!r}: decoding the outputs"):
                 self._decoded[kind] = decode_outputs(self._task.name, self._vocabulary, self._outputs[kind].outputs)
         decoded = self._decoded[kind]
         if (kind, function) not in self._judged:
@@ -200,20 +207,26 @@ def _array(values: Sequence[Any]) -> Any:
 
 
 def _check_scores(scores: Any, what: str) -> None:
-    """Looks for NaN and infinities, in one array or in an array per example."""
-    if isinstance(scores, np.ndarray) and scores.dtype != object:
-        bad = (
-            None
-            if scores.dtype.kind != "f" or np.isfinite(scores).all()
-            else int(np.argwhere(~np.isfinite(scores))[0][0])
-        )
-    else:
-        bad = next((i for i, row in enumerate(scores) if not np.isfinite(np.asarray(row, np.float64)).all()), None)
+    """Looks for NaN and infinities, in one array or in whatever there is per example."""
+    if isinstance(scores, np.ndarray) and scores.dtype.kind in "iub":
+        return
+    bad = next((position for position, row in enumerate(scores) if not _is_finite(row)), None)
     if bad is not None:
         raise MetricError(
             f"{what}: the score of example {bad} is {scores[bad]}; expected finite numbers. "
             "Look at the model's outputs for this example; mask scores that do not count."
         )
+
+
+def _is_finite(scores: Any) -> bool:
+    if isinstance(scores, float):
+        return math.isfinite(scores)
+    if isinstance(scores, (list, tuple)):
+        return all(map(_is_finite, scores))
+    values = np.asarray(scores)
+    if values.dtype.kind == "V" and values.dtype.names is None:  # bfloat16 and its like, from ml_dtypes
+        values = values.astype(np.float32)
+    return values.dtype.kind not in "fc" or bool(np.isfinite(values).all())
 
 
 def _checked(values: Any, what: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The one place where whatever a user's function raises becomes an evalkit error that says where it happened."""
+"""Where whatever a user's function raises becomes an evalkit error that says where it happened."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from evalkit.errors import EvalkitError
+
+
+@contextlib.contextmanager
+def guarding(error: type[EvalkitError], what: Callable[[], str]) -> Iterator[None]:
+    """As `calling`, for a body that says itself what went wrong: an evalkit error from it passes unchanged."""
+    try:
+        yield
+    except EvalkitError:
+        raise
+    except BaseException as cause:
+        if isinstance(cause, (KeyboardInterrupt, GeneratorExit)):
+            raise
+        raise error(f"{what()} raised {type(cause).__name__}: {cause}") from cause
 
 
 @contextlib.contextmanager
@@ -26,5 +39,7 @@ def calling(error: type[EvalkitError], what: Callable[[], str]) -> Iterator[None
         yield
     except EvalkitError as known:
         raise error(f"{what()}: {known}") from known
-    except (Exception, SystemExit) as cause:  # a user's function may raise anything, and the others must go on
+    except BaseException as cause:  # a user's function may raise anything (asyncio's CancelledError is no Exception)
+        if isinstance(cause, (KeyboardInterrupt, GeneratorExit)):
+            raise
         raise error(f"{what()} raised {type(cause).__name__}: {cause}") from cause

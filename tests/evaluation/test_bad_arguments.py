@@ -7,6 +7,7 @@ import pytest
 
 import evalkit
 from evalkit import errors, preprocessors
+from evalkit.metrics import ModelOutputType
 from tests.evaluation.small_task import exact, never, rows_source
 
 # What is known before the first example is read.
@@ -156,3 +157,41 @@ def test_a_closed_evaluator(make_evaluator):
     evaluator.close()
     with pytest.raises(errors.ArgumentError, match="This Evaluator is closed"):
         evaluator.evaluate(predict_fn=never)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ({"target": 3}, "sequence_length has 'target', which is no task's output feature. Nearest: 'targets'"),
+        ({"targets": 0}, "sequence_length of feature 'targets' is 0; expected at least 1"),
+        ({"inputs": 4, "targets": (2, -1)}, "sequence_length of feature 'targets' is .2, -1.; expected at least 1"),
+    ],
+)
+def test_lengths_that_cannot_be(unread, make_evaluator, lengths, message):
+    with pytest.raises(errors.ArgumentError, match=message):
+        make_evaluator(unread(), sequence_length=lengths)
+
+
+def test_a_model_function_that_is_none(make_evaluator):
+    with pytest.raises(errors.ArgumentError, match="Pass predict_fn"):
+        make_evaluator().evaluate(model_fns={ModelOutputType.PREDICTION: None})
+
+
+def test_a_converter_that_drops_examples(make_task, make_evaluator):
+    class Dropping(evalkit.PassThroughFeatureConverter):
+        def __call__(self, ds, task_feature_lengths):
+            return super().__call__(ds, task_feature_lengths).take(3)
+
+    with pytest.raises(errors.FeatureError, match="Task 'spanish': Dropping made 3 examples of 5"):
+        make_evaluator(feature_converter=Dropping())
+
+
+def test_a_target_that_is_not_utf8(make_task, make_evaluator):
+    def spoil(dataset):
+        return dataset.map(
+            lambda example: {**example, "targets_pretokenized": b"\xff" + example["targets_pretokenized"]}
+        )
+
+    task = make_task(preprocessors=[preprocessors.tokenize, spoil])
+    with pytest.raises(errors.FeatureError, match="'spanish', example 0: feature 'targets_pretokenized' is not UTF-8"):
+        make_evaluator(task)

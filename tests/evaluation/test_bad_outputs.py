@@ -1,7 +1,10 @@
 """What model functions, metrics and postprocess functions do wrong is named, and the rest is computed."""
 
+import asyncio
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import evalkit
 from evalkit import errors
@@ -27,7 +30,7 @@ def test_a_model_function_that_raises_raises_its_own_error(make_evaluator):
 def test_text_and_tokens_mixed(make_evaluator):
     outputs = ["uno", [7, 8], "tres", "cuatro", "cinco"]
     message = "outputs 0 and 1 differ in kind .decoded str and token ids list."
-    failing_step(make_evaluator(), message, predict_fn=lambda _: enumerate(outputs))
+    failing_step(make_evaluator(), message, errors.ModelOutputError, predict_fn=lambda _: enumerate(outputs))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -110,3 +113,74 @@ def test_one_failing_task_does_not_stop_another(make_task, make_evaluator):
     evaluator = make_evaluator(evalkit.Mixture("m", [bad, make_task()], default_rate=1.0))
     found = failing_step(evaluator, "Task 'bad'", predict_fn=answer_targets)
     assert found == {"bad": {}, "spanish": {"exact": 1.0}}
+
+
+def test_a_score_in_bfloat16_that_is_no_number(make_task, make_evaluator):
+    def mean(targets, scores):
+        return {"mean": 0.0}
+
+    nan = tf.constant([0.0, float("nan")], tf.bfloat16).numpy()
+    evaluator = make_evaluator(make_task(metric_fns=[mean]))
+    scores = [nan[0], nan[1], nan[0], nan[0], nan[0]]
+    failing_step(evaluator, "the score of example 1 is nan", score_fn=lambda _: enumerate(scores))
+
+
+def test_scores_of_odd_shapes_cost_no_other_metric(make_task, make_evaluator):
+    def scored(targets, scores):
+        return {"sum": sum(map(sum, scores[0]))}
+
+    evaluator = make_evaluator(make_task(metric_fns=[exact, scored]))
+    ragged = [[[1.0], [2.0, 3.0]]] * 5
+    metrics, _ = evaluator.evaluate(predict_fn=answer_targets, score_fn=lambda _: enumerate(ragged))
+    assert metrics.result() == {"spanish": {"exact": 1.0, "sum": 6.0}}
+    words = ["high"] * 5
+    future, _ = evaluator.evaluate(predict_fn=answer_targets, score_fn=lambda _: enumerate(words))
+    with pytest.raises(errors.EvaluationError, match="metric 'scored'") as caught:
+        future.result()
+    assert caught.value.metrics == {"spanish": {"exact": 1.0}}
+
+
+def test_a_metric_that_is_cancelled_costs_no_other_metric(make_task, make_evaluator):
+    def judge(targets, predictions):
+        raise asyncio.CancelledError("the judge went away")
+
+    evaluator = make_evaluator(make_task(metric_fns=[judge, exact]))
+    found = failing_step(evaluator, "metric 'judge' raised CancelledError", predict_fn=answer_targets)
+    assert found == {"spanish": {"exact": 1.0}}
+
+
+def test_a_metric_that_changes_targets_and_raises_is_the_one_that_fails(make_task, make_evaluator):
+    def as_list(text, **_):
+        return [text]
+
+    def guilty(targets, predictions):
+        targets[0].append("junk")
+        raise ValueError("and then it raised")
+
+    def innocent(targets, predictions):
+        return {"lengths": sum(map(len, targets))}
+
+    evaluator = make_evaluator(make_task(postprocess_fn=as_list, metric_fns=[guilty, innocent]))
+    found = failing_step(evaluator, "metric 'guilty' raised ValueError", predict_fn=answer_targets)
+    assert found == {"spanish": {"lengths": 5}}
+
+
+def test_targets_of_a_class_of_ones_own_are_left_alone(make_task, make_evaluator):
+    class Answer:
+        def __init__(self, text):
+            self.text = text
+
+    def right(targets, predictions):
+        return {"right": sum(t.text == p.text for t, p in zip(targets, predictions, strict=True))}
+
+    evaluator = make_evaluator(make_task(postprocess_fn=lambda text, **_: Answer(text), metric_fns=[right]))
+    assert evaluator.evaluate(predict_fn=answer_targets)[0].result() == {"spanish": {"right": 5}}
+
+
+def test_examples_cannot_be_changed_by_who_is_shown_them(make_task, make_evaluator):
+    def spoil(text, example, **_):
+        example["inputs"].fill(0)
+        return text
+
+    with pytest.raises(errors.PostprocessError, match="read-only"):
+        make_evaluator(make_task(postprocess_fn=spoil))

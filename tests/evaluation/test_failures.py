@@ -1,7 +1,10 @@
 """When and how often failures are reported, and what a failing logger does to the others."""
 
+import gc
+import signal
 import subprocess
 import threading
+import weakref
 
 import pytest
 import tensorflow as tf
@@ -153,3 +156,45 @@ def test_scores_and_steps_reach_the_loggers(make_task, make_evaluator, tmp_path)
     assert Recording.calls[0][4] == {"score": [-4.0, -4.0, -5.0, -7.0, -6.0]}
     assert isinstance(Recording.calls[0][3], tf.data.Dataset) and Recording.calls[0][1] is None
     assert ModelOutputType.SCORE in evaluator.evaluate(score_fn=score_lengths)[1]["spanish"]
+
+
+def test_a_future_cannot_be_cancelled(make_evaluator):
+    evaluator = make_evaluator()
+    future, _ = evaluator.evaluate(predict_fn=answer_targets)
+    assert not future.cancel()
+    assert evaluator.evaluate(predict_fn=answer_targets)[0].result() == future.result() == {"spanish": {"exact": 1.0}}
+
+
+def test_failing_steps_do_not_keep_their_outputs(make_task, make_evaluator):
+    class Output(str):
+        __slots__ = ("__weakref__",)
+
+    evaluator = make_evaluator(make_task(metric_fns=[fail_at(range(9))]))
+    held = []
+    for _ in range(3):
+        outputs = [Output(answer) for answer in ANSWERS]
+        held.append(weakref.ref(outputs[0]))
+        future, all_outputs = evaluator.evaluate(predict_fn=lambda _, outputs=outputs: enumerate(outputs))
+        with pytest.raises(errors.EvaluationError):
+            future.result()
+        del outputs, all_outputs, future
+    gc.collect()
+    assert [reference() for reference in held[:2]] == [None, None]
+
+
+def test_an_interrupted_close_can_be_taken_up_again(make_task, make_evaluator):
+    release = threading.Event()
+
+    def slow(targets, predictions):
+        release.wait(timeout=30)
+        raise RuntimeError("late failure")
+
+    evaluator = make_evaluator(make_task(metric_fns=[slow]))
+    evaluator.evaluate(predict_fn=answer_targets)
+    timer = threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        evaluator.close()
+    release.set()
+    with pytest.raises(errors.EvaluationError, match="late failure"):
+        evaluator.close()

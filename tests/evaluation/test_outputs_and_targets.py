@@ -165,3 +165,24 @@ def test_targets_without_pretokenized_text_are_decoded(make_task, make_evaluator
 def test_another_target_field(make_evaluator):
     evaluator = make_evaluator(target_field_name="inputs")
     assert evaluator.evaluate(predict_fn=lambda _: enumerate(QUESTIONS))[0].result() == {"spanish": {"exact": 1.0}}
+
+
+def test_samples_that_are_text_already(make_task, make_evaluator):
+    def any_exact(targets, predictions):
+        return {"any": sum(t in samples for t, samples in zip(targets, predictions, strict=True))}
+
+    samples = [["no", answer] for answer in ANSWERS]
+    samples[2] = []
+    evaluator = make_evaluator(make_task(metric_fns=[any_exact]))
+    assert evaluator.evaluate(predict_fn=lambda _: enumerate(samples))[0].result() == {"spanish": {"any": 4}}
+
+
+def test_auxiliary_values_may_be_tuples_and_nested(make_task, make_evaluator):
+    aux = {"flat": (10, 20, 30, 40, 50), "tree": {"x": [1, 2, 3, 4, 5]}}
+
+    def numbered(targets, predictions, aux_values):
+        return {"last": float(aux_values["flat"][4]), "deep": float(aux_values["tree"]["x"][1])}
+
+    evaluator = make_evaluator(make_task(metric_fns=[numbered]))
+    metrics, _ = evaluator.evaluate(predict_with_aux_fn=lambda _: (list(enumerate(ANSWERS)), aux))
+    assert metrics.result() == {"spanish": {"last": 50.0, "deep": 2.0}}
