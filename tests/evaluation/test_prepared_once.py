@@ -1,5 +1,7 @@
 """Examples are prepared once, and found again on disk only by an Evaluator of the same examples."""
 
+import shutil
+
 import pytest
 import tensorflow as tf
 
@@ -87,3 +89,11 @@ def test_a_temporary_store_goes_with_its_evaluator(make_task, tmp_path, monkeypa
     evaluator.close()
     del evaluator
     assert not list(tmp_path.rglob("*.bin"))
+
+
+def test_both_forms_hold_the_same_examples_when_one_was_deleted(make_task, make_evaluator, tmp_path):
+    task = make_task(shuffle_buffer_size=5)
+    for _ in range(3):  # without a seed each reading has another order
+        evaluator = make_evaluator(task, shuffle=True, seed=None, use_memory_cache=False, cache_dir=str(tmp_path))
+        assert evaluator.evaluate(predict_fn=answer_targets)[0].result() == {"spanish": {"exact": 1.0}}
+        shutil.rmtree(tmp_path / "task")
