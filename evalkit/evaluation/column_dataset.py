@@ -54,7 +54,7 @@ def dataset_of(columns: Columns, element_spec: Mapping[str, Any]) -> Any:
         dataset = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
     if any(feature.is_ragged for feature in features.values()):
         dataset = dataset.map(unconverted(example))
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_examples))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_examples)).with_options(_without_copies())
     if any(column.shapes is not None for column in columns.values()):
         return dataset  # rows of several ragged dimensions are not padded to one window
 
@@ -63,9 +63,17 @@ def dataset_of(columns: Columns, element_spec: Mapping[str, Any]) -> Any:
             rows = chunk(number)
             return {name: padded(rows[name], padding.get(name)) for name in names}
 
-        return numbers.map(unconverted(window), num_parallel_calls=tf.data.AUTOTUNE)
+        windows = numbers.map(unconverted(window), num_parallel_calls=tf.data.AUTOTUNE)
+        return windows.with_options(_without_copies())
 
     return remember_windows(dataset, open_windows)
+
+
+def _without_copies() -> Any:
+    """Options without tf.data's graph rewriting, which copies the arrays that a graph has captured and keeps the copy."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
 
 
 def padded(rows: Any, value: Any) -> Any:
