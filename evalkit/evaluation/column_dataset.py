@@ -70,7 +70,7 @@ def dataset_of(columns: Columns, element_spec: Mapping[str, Any]) -> Any:
 
 
 def _without_copies() -> Any:
-    """Options without tf.data's graph rewriting, which copies the arrays that a graph has captured and keeps the copy."""
+    """Options without the rewriting of graphs, which copies the arrays that a graph has captured and keeps the copy."""
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     return options
