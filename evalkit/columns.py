@@ -3,7 +3,7 @@
 Ten thousand examples held as ten thousand dictionaries of small arrays cost several times their payload, and a Python
 loop wherever they are used. Here a feature of all examples is one `Column`: the values of every example end to end,
 and where each begins. Text is the same with bytes for values. Nothing here knows TensorFlow or files;
-`evaluation.example_cache` fills columns, keeps them in memory or on disk, and serves them as `tf.data`.
+`evalkit.evaluation` fills columns, keeps them in memory or on disk, and serves them as `tf.data`.
 
     >>> tokens = Column.from_arrays([np.array([3, 1], np.int32), np.array([7], np.int32)])
     >>> tokens[0].tolist(), tokens[1].tolist(), len(tokens)
@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -251,12 +251,3 @@ def columns_of(dataset: Any) -> Columns | None:
     """The columns that `dataset` is a view of, if it was made by `attach_columns`."""
     found: Columns | None = getattr(dataset, _COLUMNS, None)
     return found
-
-
-def example_dicts(dataset: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
-    """The examples of a dataset as numpy dictionaries, from its columns where it has them."""
-    columns = columns_of(dataset)
-    if columns is not None:
-        return columns.examples
-    as_numpy = getattr(dataset, "as_numpy_iterator", None)
-    return as_numpy() if as_numpy is not None else dataset

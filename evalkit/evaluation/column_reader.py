@@ -77,7 +77,6 @@ class _Reader:
     spec: Any
     storage: ArrayStorage
     trims: bool | None = None
-    dtype: Any = None
 
     @property
     def is_text(self) -> bool:

@@ -1,7 +1,7 @@
 """One task's examples in both forms, each prepared once: as the task gives them and as the model takes them.
 
-Prepared examples live in memory or in a store on disk. A store is keyed by everything that the examples depend on, so
-the same evaluation finds it again and any other does not.
+Prepared examples live in memory or in a store on disk. A store is keyed by what the examples depend on, so the
+same evaluation finds it again and any other does not; what a function source reads by itself is beyond that key.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ def guarding(error: type[EvalkitError], what: Callable[[], str]) -> Iterator[Non
         yield
     except EvalkitError:
         raise
-    except BaseException as cause:
+    except BaseException as cause:  # a user's function may raise anything (asyncio's CancelledError is no Exception)
         if isinstance(cause, (KeyboardInterrupt, GeneratorExit)):
             raise
         raise error(f"{what()} raised {type(cause).__name__}: {cause}") from cause
@@ -35,11 +35,8 @@ def calling(error: type[EvalkitError], what: Callable[[], str]) -> Iterator[None
         ...
     evalkit.errors.MetricError: Task 't': metric 'accuracy' raised ZeroDivisionError: division by zero
     """
-    try:
-        yield
-    except EvalkitError as known:
-        raise error(f"{what()}: {known}") from known
-    except BaseException as cause:  # a user's function may raise anything (asyncio's CancelledError is no Exception)
-        if isinstance(cause, (KeyboardInterrupt, GeneratorExit)):
-            raise
-        raise error(f"{what()} raised {type(cause).__name__}: {cause}") from cause
+    with guarding(error, what):
+        try:
+            yield
+        except EvalkitError as known:
+            raise error(f"{what()}: {known}") from known
