@@ -5,6 +5,8 @@ from evalkit.data.dataset import get_dataset as get_dataset
 from evalkit.data.feature import ContinuousFeature as ContinuousFeature
 from evalkit.data.feature import Feature as Feature
 from evalkit.data.mixture import Mixture as Mixture
+from evalkit.data.nesting import flatten_dict as flatten_dict
+from evalkit.data.nesting import unflatten_dict as unflatten_dict
 from evalkit.data.offline_cache import add_global_cache_dirs as add_global_cache_dirs
 from evalkit.data.offline_cache import get_global_cache_dirs as get_global_cache_dirs
 from evalkit.data.offline_cache import set_global_cache_dirs as set_global_cache_dirs
@@ -31,3 +33,7 @@ from evalkit.data.sources import named_read_errors as named_read_errors
 from evalkit.data.sources import set_tfds_data_dir_override as set_tfds_data_dir_override
 from evalkit.data.sources import set_tfds_read_config_override as set_tfds_read_config_override
 from evalkit.data.task import Task as Task
+from evalkit.data.tf_example import dict_to_tfexample as dict_to_tfexample
+from evalkit.data.tf_example import tfexample_ragged_length_key as tfexample_ragged_length_key
+from evalkit.data.tf_example import tfexample_sparse_indices_key as tfexample_sparse_indices_key
+from evalkit.data.tf_example import tfexample_to_dict as tfexample_to_dict

@@ -15,6 +15,7 @@ import tensorflow as tf
 from evalkit import errors
 from evalkit.data import offline_cache
 from evalkit.data.sources.files_source import FilesSource
+from evalkit.data.tf_example import tfexample_ragged_length_key
 
 # Stored as int64, because `tf.train.Example` has no smaller integer.
 _STORED_AS_INT64 = ("int32", "bool")
@@ -93,12 +94,12 @@ def _parser(name: str, shape: Sequence[int | None], dtype: str) -> Any:
 
 
 def _partitions(name: str, inner_shape: Sequence[int | None]) -> list[Any]:
-    """How each dimension but the first is divided; the k-th ragged one by the feature `_rl:<k>:<name>`."""
+    """How each dimension but the first is divided."""
     partitions: list[Any] = []
     ragged = 0
     for size in inner_shape:
         if size is None:
-            partitions.append(tf.io.RaggedFeature.RowLengths(f"_rl:{ragged}:{name}"))
+            partitions.append(tf.io.RaggedFeature.RowLengths(tfexample_ragged_length_key(name, ragged)))
             ragged += 1
         else:
             partitions.append(tf.io.RaggedFeature.UniformRowLength(size))

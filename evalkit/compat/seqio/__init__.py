@@ -69,6 +69,8 @@ from evalkit.compat.seqio.seqio_utils import TFDict as TFDict
 from evalkit.compat.seqio.seqio_utils import TfdsSplit as TfdsSplit
 from evalkit.compat.seqio.seqio_utils import add_global_cache_dirs as add_global_cache_dirs
 from evalkit.compat.seqio.seqio_utils import add_kwargs_to_transform as add_kwargs_to_transform
+from evalkit.compat.seqio.seqio_utils import dict_to_tfexample as dict_to_tfexample
+from evalkit.compat.seqio.seqio_utils import flatten_dict as flatten_dict
 from evalkit.compat.seqio.seqio_utils import function_name as function_name
 from evalkit.compat.seqio.seqio_utils import get_cached_info_path as get_cached_info_path
 from evalkit.compat.seqio.seqio_utils import get_cached_stats_path as get_cached_stats_path
@@ -81,9 +83,13 @@ from evalkit.compat.seqio.seqio_utils import set_global_cache_dirs as set_global
 from evalkit.compat.seqio.seqio_utils import set_tfds_data_dir_override as set_tfds_data_dir_override
 from evalkit.compat.seqio.seqio_utils import set_tfds_read_config_override as set_tfds_read_config_override
 from evalkit.compat.seqio.seqio_utils import stateless_shuffle as stateless_shuffle
+from evalkit.compat.seqio.seqio_utils import tfexample_ragged_length_key as tfexample_ragged_length_key
+from evalkit.compat.seqio.seqio_utils import tfexample_sparse_indices_key as tfexample_sparse_indices_key
+from evalkit.compat.seqio.seqio_utils import tfexample_to_dict as tfexample_to_dict
 from evalkit.compat.seqio.seqio_utils import trim_and_pack_dataset as trim_and_pack_dataset
 from evalkit.compat.seqio.seqio_utils import trim_and_pad_dataset as trim_and_pad_dataset
 from evalkit.compat.seqio.seqio_utils import trim_dataset as trim_dataset
+from evalkit.compat.seqio.seqio_utils import unflatten_dict as unflatten_dict
 from evalkit.compat.seqio.vocabularies import ByteVocabulary as ByteVocabulary
 from evalkit.compat.seqio.vocabularies import PassThroughVocabulary as PassThroughVocabulary
 from evalkit.compat.seqio.vocabularies import SentencePieceVocabulary as SentencePieceVocabulary

@@ -4,8 +4,14 @@ from typing import Any
 
 from evalkit.data import Feature as Feature
 from evalkit.data import add_global_cache_dirs as add_global_cache_dirs
+from evalkit.data import dict_to_tfexample as dict_to_tfexample
+from evalkit.data import flatten_dict as flatten_dict
 from evalkit.data import get_global_cache_dirs as get_global_cache_dirs
 from evalkit.data import set_global_cache_dirs as set_global_cache_dirs
+from evalkit.data import tfexample_ragged_length_key as tfexample_ragged_length_key
+from evalkit.data import tfexample_sparse_indices_key as tfexample_sparse_indices_key
+from evalkit.data import tfexample_to_dict as tfexample_to_dict
+from evalkit.data import unflatten_dict as unflatten_dict
 from evalkit.data.offline_cache import info_path, stats_path, tfrecord_prefix
 from evalkit.data.signature import function_name as function_name
 from evalkit.data.sources import LazyTfdsLoader as LazyTfdsLoader
