@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 
 class EvalkitError(Exception):
@@ -93,6 +93,21 @@ class LoggerError(EvalkitError, ValueError):
 
 class MissingExtraError(EvalkitError, ImportError):
     """An optional dependency that is not installed; the message has the `pip install` line that brings it."""
+
+
+E = TypeVar("E", bound=EvalkitError)
+
+
+def with_remedy(error: E, remedy: str) -> E:
+    """`error`, with what to do about it as a note: Python shows it below the message, `str` leaves it out.
+
+    For the few messages that code written for seqio compares to the letter.
+
+    >>> with_remedy(ArgumentError("The split 'dev' is empty."), "Pass another split.").__notes__
+    ['Pass another split.']
+    """
+    error.add_note(remedy)
+    return error
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:

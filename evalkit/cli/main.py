@@ -123,7 +123,7 @@ def _reporting_errors(run: Callable[[], None], debug: bool) -> int:
 
 
 def message_of(error: BaseException) -> str:
-    """The message of an error; for a group, one line for each error in it."""
+    """The message of an error and its notes; for a group, one line for each error in it."""
     if isinstance(error, BaseExceptionGroup):
         return "\n".join([error.message, *(f"  - {message_of(part)}" for part in error.exceptions)])
-    return str(error)
+    return "\n".join([str(error), *getattr(error, "__notes__", ())])

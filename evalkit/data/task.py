@@ -156,9 +156,9 @@ class Task(TaskParts):
                 "CacheDatasetPlaceholder among its preprocessors and cache it, or pass use_cached=False."
             )
         if self.requires_caching and not use_cached:
-            raise errors.ArgumentError(
-                f"Task {self.name!r} requires caching, but was called with `use_cached=False`. Pass use_cached=True, or"
-                " construct its CacheDatasetPlaceholder with required=False."
+            raise errors.with_remedy(
+                errors.ArgumentError(f"Task {self.name!r} requires caching, but was called with `use_cached=False`."),
+                "Pass use_cached=True, or construct its CacheDatasetPlaceholder with required=False.",
             )
 
     def _buffer_size(self, requested: int | None) -> int | None:
@@ -167,9 +167,12 @@ class Task(TaskParts):
             return requested or self.shuffle_buffer_size
         if self.source.performs_internal_shuffling:
             return None
-        raise errors.ArgumentError(
-            f"Shuffling is disallowed for Task {self.name!r} since its `shuffle_buffer_size` is None. Pass "
-            "shuffle=False, or give the task a buffer size."
+        raise errors.with_remedy(
+            errors.ArgumentError(
+                f"Shuffling is disallowed for Task {self.name!r} since its `shuffle_buffer_size` was set to `None` on "
+                "construction."
+            ),
+            "Pass shuffle=False, or give the task a buffer size.",
         )
 
     def _cached_source(self, split: str) -> DataSource:

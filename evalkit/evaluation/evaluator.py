@@ -18,11 +18,12 @@ from absl import logging
 
 from evalkit.converter import FeatureConverter
 from evalkit.data.mixture import Mixture
+from evalkit.data.registry import get_subtasks, maybe_get_mixture_or_task
 from evalkit.data.task import Task
 from evalkit.errors import EvaluationError
 from evalkit.evaluation.metric_worker import MetricsFuture, MetricWorker
 from evalkit.evaluation.model_outputs import ModelOutputs, ordered_outputs
-from evalkit.evaluation.preflight import check_arguments, check_model_fns, make_loggers, valid_eval_tasks
+from evalkit.evaluation.preflight import check_arguments, check_model_fns, get_valid_eval_tasks, make_loggers
 from evalkit.evaluation.prepared_task import (
     ExampleRequest,
     StoreLocation,
@@ -106,7 +107,8 @@ class Evaluator:
           PostprocessError: a postprocess function raised on a target.
           CacheError: the store in `cache_dir` is damaged or cannot be written, or cannot be keyed (FingerprintError).
         """
-        self._tasks = valid_eval_tasks(mixture_or_task_name, eval_split)
+        tasks = get_subtasks(maybe_get_mixture_or_task(mixture_or_task_name))
+        self._tasks = get_valid_eval_tasks(tasks, eval_split)
         check_arguments(
             self._tasks, feature_converter, sequence_length, num_examples, logger_cls, log_dir, target_field_name
         )

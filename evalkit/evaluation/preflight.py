@@ -10,10 +10,8 @@ from typing import Any
 from absl import logging
 
 from evalkit.converter import FeatureConverter
-from evalkit.data.mixture import Mixture
-from evalkit.data.registry import get_mixture_or_task, get_subtasks
 from evalkit.data.task import Task
-from evalkit.errors import ArgumentError, LoggerError, nearest_names
+from evalkit.errors import ArgumentError, LoggerError, nearest_names, with_remedy
 from evalkit.evaluation.task_metrics import metric_name
 from evalkit.evaluation.user_code import calling
 from evalkit.metrics.metric import ModelOutputType
@@ -25,17 +23,13 @@ ARGUMENT_OF = {
 }
 
 
-def valid_eval_tasks(mixture_or_task: str | Task | Mixture, split: str) -> list[Task]:
-    """The tasks in a task or mixture, given by name or as an object, that have the split and a metric.
+def get_valid_eval_tasks(tasks: Sequence[Task], split: str) -> list[Task]:
+    """Those of `tasks` that an Evaluator evaluates: they have the split and a metric.
 
-    Those that lack either are skipped with a log line, as in seqio; if none is left, a warning says why.
-
-    Raises:
-      UnknownNameError: no task or mixture has this name.
+    The others are skipped with a log line, as in seqio; if none is left, a warning says why.
     """
-    provider = get_mixture_or_task(mixture_or_task) if isinstance(mixture_or_task, str) else mixture_or_task
     valid, reasons = [], []
-    for task in get_subtasks(provider):
+    for task in tasks:
         if split not in task.splits:
             reasons.append(f"task {task.name!r} has no split {split!r}, it has {sorted(task.splits)}")
         elif not task.metric_objs:
@@ -105,10 +99,13 @@ def _check_lengths(tasks: Sequence[Task], sequence_length: Mapping[str, Any]) ->
 
 def _check_needs_no_lengths(task: Task) -> None:
     for name in task.preprocessors_requiring_sequence_length:
-        raise ArgumentError(
-            f"Preprocessor {name!r} in task {task.name!r} has a `sequence_length` argument, making it incompatible "
-            "with automatic sequence length detection. Pass a valid `sequence_length` to the Evaluator: "
-            f"sequence_length={{{', '.join(f'{feature!r}: …' for feature in task.output_features)}}}."
+        lengths = ", ".join(f"{feature!r}: …" for feature in task.output_features)
+        raise with_remedy(
+            ArgumentError(
+                f"Preprocessor {name!r} in task {task.name!r} has a `sequence_length` argument, making it incompatible "
+                "with automatic sequence length detection. Pass a valid `sequence_length` to `Evaluator` and try again."
+            ),
+            f"For this task: sequence_length={{{lengths}}}.",
         )
 
 

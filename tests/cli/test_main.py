@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from evalkit.cli.main import COMMANDS, message_of
-from evalkit.errors import EvaluationError, MetricError
+from evalkit.errors import EvaluationError, MetricError, with_remedy
 
 
 def test_help_lists_the_commands_with_examples(evalkit_command):
@@ -87,6 +87,11 @@ def test_debug_shows_the_traceback():
 def test_a_group_of_errors_is_shown_line_by_line():
     group = EvaluationError("2 failures", [MetricError("first"), MetricError("second")])
     assert message_of(group).splitlines() == ["2 failures", "  - first", "  - second"]
+
+
+def test_an_error_is_shown_with_its_remedy():
+    error = with_remedy(MetricError("It is broken."), "Mend it.")
+    assert message_of(error).splitlines() == ["It is broken.", "Mend it."]
 
 
 def test_a_module_that_is_not_there(evalkit_command):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 import evalkit
-from evalkit import errors, preprocessors
+from evalkit import errors, evaluation, preprocessors
 from evalkit.metrics import ModelOutputType
 from tests.evaluation.small_task import exact, never, rows_source
 
@@ -50,10 +50,22 @@ def test_a_preprocessor_that_needs_lengths(unread, make_evaluator):
     def cut(dataset, sequence_length):
         return dataset
 
-    with pytest.raises(errors.ArgumentError, match="'cut' in task 'spanish' has a `sequence_length`.*'inputs': …"):
+    with pytest.raises(errors.ArgumentError, match="(?s)'cut' in task 'spanish' has a `sequence_length`.*'inputs': …"):
         make_evaluator(unread(preprocessors=[cut]))
     with pytest.raises(errors.ArgumentError, match="Preprocessor 'cut'"):
         make_evaluator(unread(preprocessors=[functools.partial(cut)]))
+
+
+def test_only_tasks_with_the_split_and_a_metric_are_evaluated(make_task, caplog):
+    tasks = [
+        make_task("good"),
+        make_task("unjudged", metric_fns=[]),
+        make_task("elsewhere", source=rows_source(split="train")),
+    ]
+    assert evaluation.get_valid_eval_tasks(tasks, "validation") == tasks[:1]
+    assert not caplog.records
+    assert evaluation.get_valid_eval_tasks(tasks[1:], "validation") == []
+    assert "'unjudged' has no metrics; task 'elsewhere' has no split 'validation', it has ['train']" in caplog.text
 
 
 def test_an_unknown_task(make_evaluator):
