@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from evalkit.transforms.lengths import dimension_lengths
 from evalkit.transforms.windows import Window, fits_windows, map_dataset, map_windows, over_windows, select
 
 ADD_POS, WIDTH, SUFFIX_CODE = "inputs_width_add_pos", "inputs_width", "target_suffix_weights"
@@ -39,7 +40,7 @@ def join_dataset(
     names = [*parts, *kept]
     join = functools.partial(_join, parts, kept, packed)
     chosen = select(ds, names)
-    if fits_windows(chosen.element_spec, {name: (lengths[name],) for name in names}):
+    if fits_windows(chosen.element_spec, {name: dimension_lengths(lengths[name]) for name in names}):
         return map_windows(chosen, join, names, dict.fromkeys(parts, _END))
     return map_dataset(chosen, over_windows(join))
 

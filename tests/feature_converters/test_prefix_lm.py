@@ -126,6 +126,14 @@ def test_features_that_pass_through():
     assert (row["p"], len(row["decoder_target_tokens"])) == ([5, 0, 0], 12)
 
 
+def test_features_of_several_dimensions_pass_through():
+    spec = FeatureConverter.FeatureSpec(tf.int32, rank=2)
+    converter = PrefixLMFeatureConverter(pack=False, passthrough_features={"p": spec})
+    examples = dataset_of([{**EXAMPLES[0], "p": [[5, 6]]}], p=tf.TensorSpec([None, None], tf.int32))
+    (row,) = read(converter(examples, {**LENGTHS, "p": (2, 3)}))
+    assert (row["p"], len(row["decoder_target_tokens"])) == ([[5, 6, 0], [0, 0, 0]], 12)
+
+
 def test_a_subclass_that_overrides_the_conversion_reads_the_widths():
     """As the converters that people wrote for seqio do."""
 
