@@ -2,13 +2,15 @@
 
 `list` shows every task and mixture; a word after it keeps only the names that contain it. `show NAME` shows where the
 task was registered, its features and metrics, the lengths of its examples, and the first few of them three times: raw,
-tokenised, and converted to what the model sees. evalkit's ready-made tasks are always there; --import brings yours.
+tokenised, and converted to what the model sees. `where` prints, as a table with tabs, which line registered each task
+and which lines led there. evalkit's ready-made tasks are always there; --import brings yours.
 
 examples:
   evalkit tasks list
   evalkit tasks list --import=my_tasks mine
   evalkit tasks show gsm8k
   evalkit tasks show gsm8k --split=train --num_examples=1 --converter=PrefixLMFeatureConverter
+  evalkit tasks where --import=my_tasks mine > where.tsv
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from evalkit.cli import table
 from evalkit.cli.show_task import define_show_flags, show
 from evalkit.cli.task_modules import define_import_flag, load_task_modules
 from evalkit.data.name_table import MIXTURES, TASKS
+from evalkit.data.provenance import RegistrationLog
 from evalkit.data.registry import MixtureRegistry, TaskRegistry
 from evalkit.evaluation.task_metrics import metric_name
 
@@ -32,15 +35,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
-    """Lists or shows."""
+    """Lists, shows, or says where from."""
+    log = RegistrationLog()
     actions: dict[str, Callable[[], None]] = {
         "list": lambda: list_tasks("".join(positional[1:])),
         "show": lambda: show(values, positional[1]),
+        "where": lambda: print(log.to_tsv("".join(positional[1:])), end=""),
     }
     wanted = positional[0] if positional else ""
     if wanted not in actions or len(positional) > 2 or (wanted == "show" and len(positional) != 2):
-        raise app.UsageError("expected `evalkit tasks list [PART OF A NAME]` or `evalkit tasks show NAME`")
-    load_task_modules(values)
+        raise app.UsageError("expected `evalkit tasks list|where [PART OF A NAME]` or `evalkit tasks show NAME`")
+    with log:
+        load_task_modules(values)
     actions[wanted]()
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Generic, TypeVar, final
 
 from evalkit import errors
+from evalkit.data.provenance import note_registration
 from evalkit.data.source_info import SourceInfo
 
 P = TypeVar("P")
@@ -31,7 +32,8 @@ class NameTable(Generic[P]):
     def __init__(self, kind: str) -> None:
         """An empty table; `kind` is the word for its entries in messages."""
         self.kind = kind
-        self._entries: dict[str, tuple[P, SourceInfo]] = {}
+        self._providers: dict[str, P] = {}
+        self._sites: dict[str, SourceInfo] = {}
         self._lock = threading.RLock()
 
     def add(self, name: str, provider: P, site: SourceInfo, override: bool = False) -> None:
@@ -41,17 +43,17 @@ class NameTable(Generic[P]):
           DuplicateNameError: the name is taken, and not to be overridden.
         """
         with self._lock:
-            if name in self._entries and not override:
+            if name in self._providers and not override:
                 raise errors.DuplicateNameError(
-                    f"{self.kind.capitalize()} {name!r} is already registered, at {self._entries[name][1]}; this is "
+                    f"{self.kind.capitalize()} {name!r} is already registered, at {self._sites[name]}; this is "
                     f"{site}. Pick another name, or pass override=True to replace it."
                 )
-            self._entries[name] = (provider, site)
+            self._providers[name], self._sites[name] = provider, site
+        note_registration(name, self.kind)
 
     def find(self, name: str) -> P | None:
         """What is registered under `name`, or None."""
-        entry = self._entries.get(name)
-        return None if entry is None else entry[0]
+        return self._providers.get(name)
 
     def get(self, name: str) -> P:
         """What is registered under `name`.
@@ -59,10 +61,10 @@ class NameTable(Generic[P]):
         Raises:
           UnknownNameError: nothing is; the message has the nearest names.
         """
-        entry = self._entries.get(name)
-        if entry is None:
+        provider = self._providers.get(name)
+        if provider is None:
             raise errors.unknown_name(self.kind, name, self.names())
-        return entry[0]
+        return provider
 
     def site(self, name: str) -> SourceInfo:
         """Where `name` was registered.
@@ -71,7 +73,7 @@ class NameTable(Generic[P]):
           UnknownNameError: nothing is registered under `name`.
         """
         self.get(name)
-        return self._entries[name][1]
+        return self._sites[name]
 
     def names(self) -> Set[str]:
         """The registered names, as a set that stays up to date and may be iterated while others register."""
@@ -80,28 +82,29 @@ class NameTable(Generic[P]):
     def remove(self, name: str) -> None:
         """Forgets `name`, if it is registered."""
         with self._lock:
-            self._entries.pop(name, None)
+            self._providers.pop(name, None)
+            self._sites.pop(name, None)
 
     def clear(self) -> None:
         """Forgets all names."""
         with self._lock:
-            self._entries = {}
+            self._providers, self._sites = {}, {}
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """Within the block, changes are visible as usual; after it, the table is as it was before."""
         with self._lock:
-            before = dict(self._entries)
+            before = dict(self._providers), dict(self._sites)
         try:
             yield
         finally:
             with self._lock:
-                self._entries = before
+                self._providers, self._sites = before
 
-    def snapshot(self) -> Mapping[str, tuple[P, SourceInfo]]:
-        """The entries of this moment."""
+    def snapshot(self) -> Mapping[str, P]:
+        """What is registered at this moment, by name."""
         with self._lock:
-            return dict(self._entries)
+            return dict(self._providers)
 
 
 @final
@@ -116,13 +119,13 @@ class _Names(Set[str]):
         return frozenset(it)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._table._entries
+        return name in self._table._providers
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._table.snapshot())
 
     def __len__(self) -> int:
-        return len(self._table._entries)
+        return len(self._table._providers)
 
     def __repr__(self) -> str:
         return f"{{{', '.join(map(repr, self))}}}"

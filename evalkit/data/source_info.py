@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import sys
+import types
 from typing import final
 
-_ROOM = "evalkit.data."
+_REGISTRIES = "evalkit.data."
+_COMMAND_LINE = "evalkit.cli."
 
 
 @final
@@ -48,6 +51,35 @@ def calling_site() -> SourceInfo:
     Frames are walked by hand because `inspect.stack` reads source files, which is too slow for thousands of tasks.
     """
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_ROOM):
+    while frame.f_back is not None and _module(frame).startswith(_REGISTRIES):
         frame = frame.f_back
-    return SourceInfo(frame.f_code.co_filename, frame.f_lineno)
+    return _site(frame.f_code.co_filename, frame.f_lineno)
+
+
+def call_sites(frame: types.FrameType | None, max_frames: int) -> list[SourceInfo]:
+    """The lines from `frame` up the call stack that are the user's, nearest first: how the program got here.
+
+    Left out are the lines of the registries and of Python's import system, and what called evalkit's command line. Code
+    without a module of its own (`exec`, a notebook's cell) has a place as well: what it was compiled as, such as
+    `<string>`.
+
+    Args:
+      frame: where to begin; None gives nothing.
+      max_frames: how many lines at most.
+    """
+    sites: list[SourceInfo] = []
+    while frame is not None and len(sites) < max_frames and not _module(frame).startswith(_COMMAND_LINE):
+        path = frame.f_code.co_filename
+        if not (_module(frame).startswith((_REGISTRIES, "importlib")) or path.startswith("<frozen ")):
+            sites.append(_site(path, frame.f_lineno))
+        frame = frame.f_back
+    return sites
+
+
+def _module(frame: types.FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))  # which what `exec` runs need not have
+
+
+@functools.lru_cache(maxsize=256)  # thousands of tasks are registered in one loop, at one line
+def _site(file_path: str, line_number: int) -> SourceInfo:
+    return SourceInfo(file_path, line_number)

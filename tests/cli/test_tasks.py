@@ -1,4 +1,4 @@
-"""`evalkit tasks list` and `evalkit tasks show`."""
+"""`evalkit tasks list`, `evalkit tasks show` and `evalkit tasks where`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from evalkit.cli.show_task import shown
+
+SCORED = 'add("successor_scored", [exact_match, mean_log_likelihood])'
 
 
 def test_list_shows_ready_made_tasks_and_where_they_are_registered(evalkit_command):
@@ -59,6 +61,16 @@ def test_show_takes_a_converter(evalkit_command, task_module):
     assert (
         "No feature converter named 'PrefixLM' is registered. Nearest names: 'PrefixLMFeatureConverter'" in result.err
     )
+
+
+def test_where_prints_the_lines_that_led_to_each_registration(evalkit_command, task_module, tmp_path):
+    result = evalkit_command("tasks", "where", f"--import={task_module}", "successor_scored")
+    assert result.status == 0, result.err
+    header, line = result.out.splitlines()
+    assert header == "name\ttype\tregistered at\tcalled from"  # the command line itself is no place
+    module = (tmp_path / "my_tasks.py").read_text().splitlines()
+    places = [f"{tmp_path}/my_tasks.py:{module.index(text) + 1}" for text in ("    TaskRegistry.add(", SCORED)]
+    assert line.split("\t")[:4] == ["successor_scored", "Task", *places]
 
 
 @pytest.mark.parametrize(

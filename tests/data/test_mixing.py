@@ -110,14 +110,18 @@ def test_rates_are_what_the_definition_says(make_task, tree):
 
 
 def test_two_thousand_nested_tasks_resolve_in_a_moment(make_source, make_task):
+    """Making the mixture and resolving its rates: 0.02 s is promised. The best of three, as others run too."""
     source = make_source()
-    inner = [
-        Mixture(f"mix_{k}", [(make_task(f"task_{k}_{i}", source=source), i + 1) for i in range(40)]) for k in range(50)
-    ]
-    outer = Mixture("outer", [(mixture, k + 1) for k, mixture in enumerate(inner)])
-    start = time.process_time()
-    assert len(rates(outer)) == 2000
-    assert time.process_time() - start < 0.04  # 0.02 s is promised, on a machine with nothing else to do
+    tasks = [[make_task(f"task_{k}_{i}", source=source) for i in range(40)] for k in range(50)]
+
+    def cost():
+        inner = [Mixture(f"mix_{k}", [(task, i + 1) for i, task in enumerate(tasks[k])]) for k in range(50)]
+        start = time.process_time()
+        outer = Mixture("outer", [(mixture, k + 1) for k, mixture in enumerate(inner)])
+        assert len(rates(outer)) == 2000
+        return time.process_time() - start
+
+    assert min(cost() for _ in range(3)) < 0.02
 
 
 @pytest.mark.parametrize("rate", [0, -1, 0.0, math.nan, math.inf, "3", None, 1j])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 import time
@@ -7,6 +8,8 @@ import time
 import pytest
 
 from evalkit.data import (
+    CacheDatasetPlaceholder,
+    FunctionDataSource,
     Mixture,
     MixtureRegistry,
     Task,
@@ -198,14 +201,29 @@ def test_only_one_of_many_threads_gets_a_name(add):
     assert len([task for task in results if task is not None]) == 1
 
 
-def test_ten_thousand_tasks_register_in_a_moment(make_source, features):
-    source = make_source()
+def test_ten_thousand_tasks_register_in_a_moment(features):
+    """Tasks as modules have them, each with its own source: 0.3 s is promised. The best of three, as others run too."""
+
+    def dataset_fn(split, shuffle_files, seed=None):
+        raise NotImplementedError
 
     def accuracy(targets, predictions):
         return {}
 
-    steps = [lambda dataset: dataset]
-    start = time.process_time()
-    for i in range(10_000):
-        TaskRegistry.add(f"task_{i}", source, features, steps, None, [accuracy])
-    assert time.process_time() - start < 0.6  # 0.3 s is promised, on a machine with nothing else to do
+    def rekey(dataset, key_map):
+        return dataset
+
+    def cost():
+        with scoped_registries():
+            start = time.process_time()
+            for i in range(10_000):
+                TaskRegistry.add(
+                    f"task_{i}",
+                    source=FunctionDataSource(dataset_fn, splits=["train", "test"]),
+                    preprocessors=[functools.partial(rekey, key_map={"inputs": "a"}), CacheDatasetPlaceholder(), rekey],
+                    output_features=features,
+                    metric_fns=[accuracy],
+                )
+            return time.process_time() - start
+
+    assert min(cost() for _ in range(3)) < 0.3

@@ -17,6 +17,10 @@ def mapped(example, sequence_length=None):
     return example
 
 
+def only_by_name(dataset, *rest, sequence_length, **more):
+    return dataset
+
+
 class Preprocessor:
     def __call__(self, dataset, output_features):
         return dataset
@@ -28,6 +32,9 @@ CASES = [
     (functools.partial(trim, side="right"), "trim", {"dataset", "sequence_length", "side"}, True),
     (functools.partial(trim, sequence_length=3), "trim", {"dataset", "sequence_length", "side"}, False),
     (functools.partial(functools.partial(trim, None), 3), "trim", {"side"}, False),
+    (only_by_name, "only_by_name", {"dataset", "sequence_length"}, True),
+    (functools.partial(only_by_name, None, 1, 2), "only_by_name", {"sequence_length"}, True),
+    (functools.wraps(trim)(lambda *args: args), "trim", {"dataset", "sequence_length", "side"}, True),
     (mapped, "mapped", {"example", "sequence_length"}, False),  # the signature of what is decorated
     (Preprocessor(), "Preprocessor", {"dataset", "output_features"}, False),
     (lambda dataset: dataset, "<lambda>", {"dataset"}, False),

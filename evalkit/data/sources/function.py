@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, final
+from typing import final
 
 import tensorflow as tf
 
 from evalkit import errors
 from evalkit.data.content_hash import fingerprint
 from evalkit.data.shard import ShardInfo
+from evalkit.data.signature import function_name, parameter_names, parameters_of
 from evalkit.data.sources.declared_length import with_declared_length
 from evalkit.data.sources.source import DataSource
 
@@ -18,6 +18,7 @@ DatasetFunction = Callable[..., tf.data.Dataset]
 
 _REQUIRED = ("split", "shuffle_files")
 _SEED = "seed"
+_KNOWN = frozenset((*_REQUIRED, _SEED))
 
 
 @final
@@ -89,7 +90,7 @@ class FunctionDataSource(DataSource):
                 f"FunctionDataSource does not support low-level sharding: {shard_info.num_shards} shards of "
                 f"{function_name(self._dataset_fn)!r} were asked for. Use tf.data.Dataset.shard instead."
             )
-        seeded = {_SEED: seed} if _SEED in inspect.signature(self._dataset_fn).parameters else {}
+        seeded = {_SEED: seed} if _SEED in parameter_names(self._dataset_fn) else {}
         what = f"dataset_fn {function_name(self._dataset_fn)!r}, called for split {split!r},"
         try:
             dataset = self._dataset_fn(split=split, shuffle_files=shuffle, **seeded)
@@ -119,20 +120,12 @@ class FunctionDataSource(DataSource):
         )
 
 
-def function_name(function: Any) -> str:
-    """A name for messages: of the function, of what a `partial` calls, or of the class of a callable object."""
-    inner = getattr(function, "func", function)
-    return getattr(inner, "__name__", None) or type(inner).__name__
-
-
 def _check_signature(function: DatasetFunction) -> None:
-    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind not in several]
-    names = tuple(p.name for p in parameters)
+    parameters = parameters_of(function)
+    names = parameters.names
     if names[: len(_REQUIRED)] != _REQUIRED:
         raise errors.ArgumentError(f"'{function_name(function)}' must have initial args {_REQUIRED}, got: {names}")
-    required = tuple(p.name for p in parameters if p.default is p.empty)
-    if set(required) - {*_REQUIRED, _SEED}:
+    if not _KNOWN.issuperset(parameters.required):
         raise errors.ArgumentError(
-            f"'{function_name(function)}' may only have positional args {_REQUIRED}, got: {required}"
+            f"'{function_name(function)}' may only have positional args {_REQUIRED}, got: {parameters.required}"
         )
