@@ -8,11 +8,16 @@ BESIDE = ("tasks", "feature_converters")
 core = find_packages(include=["evalkit", "evalkit.*"])
 beside = [f"evalkit.{p}" for name in BESIDE for p in find_packages(include=[name, f"{name}.*"])]
 
+# Apache Beam (2.77) needs protobuf below 7, for which the generated code of sentencepiece 0.2.3 is too new: it names
+# protobuf 7.36 and refuses to be imported beside an older one. That of 0.2.2 and before works with both.
+CACHE = ["apache-beam>=2.65", "sentencepiece>=0.2,<0.2.3"]
 EXTRAS = {
+    "cache": CACHE,
     "text": ["tensorflow-text>=2.17"],
     "huggingface": ["tokenizers>=0.19"],
 }
 DEV = [
+    *CACHE,
     "hypothesis>=6.100",
     "mypy>=1.13",
     "pytest>=8.2",

@@ -36,6 +36,7 @@ RANKS = {
     "evaluation": 6,
     "feature_converters": 7,
     "tasks": 7,
+    "caching": 7,
     "demo": 8,
     "compat": 8,
     "cli": 9,
