@@ -74,6 +74,8 @@ BARS = (
     Bar("import, CPU", "s", at_most=0.5),
     Bar("import, resident", "MB"),
     Bar("import, of tensorflow, jax, flax loaded", "modules", at_most=0),
+    Bar("register 10,000 tasks, CPU", "s", at_most=0.3),
+    Bar("rates of 2,000 tasks in nested mixtures, CPU", "s", at_most=0.02),
     Bar("main-thread loop: time lost to metrics beside it", "s", times_less=10),
     Bar("  time evaluate() held the caller", "s"),
 )
