@@ -33,6 +33,7 @@ from evalkit.data.sources import named_read_errors as named_read_errors
 from evalkit.data.sources import set_tfds_data_dir_override as set_tfds_data_dir_override
 from evalkit.data.sources import set_tfds_read_config_override as set_tfds_read_config_override
 from evalkit.data.task import Task as Task
+from evalkit.data.tf_example import StoredFeature as StoredFeature
 from evalkit.data.tf_example import dict_to_tfexample as dict_to_tfexample
 from evalkit.data.tf_example import tfexample_ragged_length_key as tfexample_ragged_length_key
 from evalkit.data.tf_example import tfexample_sparse_indices_key as tfexample_sparse_indices_key

@@ -1,13 +1,12 @@
 """Reading the examples of an offline cache.
 
-A cached example is a `tf.train.Example`, which knows only int64, float32 and strings, and only flat lists. The feature
-descriptions next to the files say what the values were: dtypes are cast back, shapes restored; a value that is ragged
-beyond its first dimension was stored flat, with the row lengths of each ragged dimension in a feature of their own.
+A cached example is a `tf.train.Example`, which knows only flat lists of few types. The feature descriptions next to the
+files say what the values were, so that they come back with their dtypes and shapes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, final
 
 import tensorflow as tf
@@ -15,10 +14,7 @@ import tensorflow as tf
 from evalkit import errors
 from evalkit.data import offline_cache
 from evalkit.data.sources.files_source import FilesSource
-from evalkit.data.tf_example import tfexample_ragged_length_key
-
-# Stored as int64, because `tf.train.Example` has no smaller integer.
-_STORED_AS_INT64 = ("int32", "bool")
+from evalkit.data.tf_example import StoredFeature
 
 # What was called "_plaintext" once is called "_pretokenized" since.
 _OLD_SUFFIX, _SUFFIX = "_plaintext", "_pretokenized"
@@ -52,12 +48,11 @@ class CachedDataSource(FilesSource):
         )
         # Caches older than the version stamp declared int32 features as int64.
         legacy = "seqio_version" not in info
-        self._dtypes = {
-            name: "int32" if legacy and feature["dtype"] == "int64" else feature["dtype"]
+        self._features = {
+            name: StoredFeature(
+                name, tuple(feature["shape"]), "int32" if legacy and feature["dtype"] == "int64" else feature["dtype"]
+            )
             for name, feature in info["features"].items()
-        }
-        self._parsers = {
-            name: _parser(name, feature["shape"], self._dtypes[name]) for name, feature in info["features"].items()
         }
 
     def read_file(self, path: tf.Tensor) -> tf.data.Dataset:
@@ -65,11 +60,11 @@ class CachedDataSource(FilesSource):
         return tf.data.TFRecordDataset(path).map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
 
     def _reading_arguments(self) -> Mapping[str, Any]:
-        return {"dtypes": self._dtypes}
+        return {"features": self._features}
 
     def _parse(self, record: tf.Tensor) -> dict[str, Any]:
-        example = tf.io.parse_single_example(record, self._parsers)
-        return {_modern(name): tf.cast(value, self._dtypes[name]) for name, value in example.items()}
+        parsed = tf.io.parse_single_example(record, {name: one.parser for name, one in self._features.items()})
+        return {_modern(name): self._features[name].restored(value) for name, value in parsed.items()}
 
 
 def _list_files(task_name: str, cache_dir: str, split: str, num_shards: int) -> list[str]:
@@ -82,28 +77,6 @@ def _list_files(task_name: str, cache_dir: str, split: str, num_shards: int) -> 
             f"{num_shards} files are missing, {', '.join(missing[:3])}. Cache the task again."
         )
     return expected
-
-
-def _parser(name: str, shape: Sequence[int | None], dtype: str) -> Any:
-    stored = "int64" if dtype in _STORED_AS_INT64 else dtype
-    if shape and None in shape[1:]:
-        return tf.io.RaggedFeature(value_key=name, partitions=_partitions(name, shape[1:]), dtype=stored)
-    if shape and shape[0] is None:
-        return tf.io.FixedLenSequenceFeature(shape[1:], stored, allow_missing=True)
-    return tf.io.FixedLenFeature(shape, stored)
-
-
-def _partitions(name: str, inner_shape: Sequence[int | None]) -> list[Any]:
-    """How each dimension but the first is divided."""
-    partitions: list[Any] = []
-    ragged = 0
-    for size in inner_shape:
-        if size is None:
-            partitions.append(tf.io.RaggedFeature.RowLengths(tfexample_ragged_length_key(name, ragged)))
-            ragged += 1
-        else:
-            partitions.append(tf.io.RaggedFeature.UniformRowLength(size))
-    return partitions
 
 
 def _modern(name: str) -> str:

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from evalkit.data import dict_to_tfexample, tfexample_ragged_length_key, tfexample_sparse_indices_key, tfexample_to_dict
+from evalkit.data import (
+    StoredFeature,
+    dict_to_tfexample,
+    tfexample_ragged_length_key,
+    tfexample_sparse_indices_key,
+    tfexample_to_dict,
+)
 from evalkit.errors import FeatureError
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint32, np.float16, np.float32]
@@ -55,14 +61,18 @@ def test_sparse_tensors_come_back(array):
     np.testing.assert_array_equal(tf.sparse.to_dense(found), array)
 
 
-@given(ROWS, st.integers(0, 3), st.integers(1, 3))
-def test_dimensions_of_one_length_among_ragged_ones_come_back(rows, uniform, inner):
-    """Shapes `[n, None, uniform, None, inner]`."""
-    lengths = [len(row) for rows in rows for row in rows] * uniform
+def partly_ragged(rows, uniform, inner):
+    """An int32 tensor of shape `[n, None, uniform, None, inner]`."""
+    lengths = [len(row) for outer in rows for row in outer for _ in range(uniform)]
     values = tf.reshape(tf.range(sum(lengths) * inner), [-1, inner])
     ragged = tf.RaggedTensor.from_row_lengths(values, tf.constant(lengths, tf.int64))
     ragged = tf.RaggedTensor.from_uniform_row_length(ragged, uniform, nrows=sum(map(len, rows)))
-    ragged = tf.RaggedTensor.from_row_lengths(ragged, tf.constant([len(row) for row in rows], tf.int64))
+    return tf.RaggedTensor.from_row_lengths(ragged, tf.constant([len(outer) for outer in rows], tf.int64))
+
+
+@given(ROWS, st.integers(0, 3), st.integers(1, 3))
+def test_dimensions_of_one_length_among_ragged_ones_come_back(rows, uniform, inner):
+    ragged = partly_ragged(rows, uniform, inner)
     found = round_trip(x=ragged)["x"]
     assert found.shape.as_list() == [len(rows), None, uniform, None, inner]
     assert found.to_list() == ragged.to_list()
@@ -163,3 +173,69 @@ def test_descriptions_that_do_not_fit(features, message):
 def test_a_feature_without_values_is_text():
     example = tf.train.Example(features=tf.train.Features(feature={"x": tf.train.Feature()}))
     assert tfexample_to_dict(example)["x"].dtype == tf.string
+
+
+# --- features that are known beforehand ------------------------------------------------------------------------------
+
+
+def stored_and_restored(value):
+    feature = StoredFeature.of("x", value)
+    serialised = dict_to_tfexample({"x": value}).SerializeToString()
+    return feature.restored(tf.io.parse_single_example(serialised, {"x": feature.parser})["x"])
+
+
+@given(DENSE.filter(lambda array: all(array.shape[1:])))
+def test_arrays_come_back_with_dtype_and_shape(array):
+    found = stored_and_restored(array).numpy()
+    assert found.dtype == array.dtype
+    assert found.shape == array.shape
+    np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("scalar", [np.True_, np.int32(-3), np.float32(0.5), b"a\0", tf.constant(2.0, tf.bfloat16)])
+def test_scalars_come_back_as_scalars(scalar):
+    found = stored_and_restored(scalar)
+    assert found.shape == []
+    assert found.numpy() == (scalar.numpy() if isinstance(scalar, tf.Tensor) else scalar)
+
+
+@given(ROWS.filter(bool), st.integers(1, 3), st.integers(1, 3))
+def test_ragged_features_come_back_with_dtype_and_shape(rows, uniform, inner):
+    ragged = partly_ragged(rows, uniform, inner)
+    found = stored_and_restored(ragged)
+    assert found.dtype == tf.int32
+    assert found.shape.as_list() == [len(rows), None, uniform, None, inner]
+    assert found.to_list() == ragged.to_list()
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "found"),
+    [
+        (np.zeros(2, np.int32), np.zeros(2, np.int64), r"int64 of shape \[\?\]; expected int32 of shape \[\?\], as in"),
+        (np.zeros(2, np.int32), np.zeros((), np.int32), r"int32 of shape \[\]; expected int32 of shape \[\?\]"),
+        (np.zeros((1, 3)) > 0, np.zeros((1, 4)) > 0, r"bool of shape \[\?, 4\]; expected bool of shape \[\?, 3\]"),
+        (tf.ragged.constant([[1], []]), np.zeros((2, 1), np.int32), r"shape \[\?, 1\]; expected .* \[\?, \?\]"),
+    ],
+)
+def test_examples_with_another_feature_than_the_first(first, other, found):
+    feature = StoredFeature.of("x", first)
+    feature.check(first)
+    with pytest.raises(FeatureError, match=f"Feature 'x' is {found}|Feature 'x' is int32 of {found}"):
+        feature.check(other)
+
+
+def test_only_the_first_dimension_of_dense_features_differs():
+    StoredFeature.of("x", np.zeros((1, 3)) > 0).check(np.zeros((0, 3)) > 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.zeros(2), "Feature 'x' is of type float64, which cannot be stored.*Cast it in a preprocessor"),
+        (1j, "Feature 'x' is of type complex128, which cannot be stored"),
+        (tf.sparse.from_dense([0, 7]), "Feature 'x' is sparse; make it dense with tf.sparse.to_dense"),
+    ],
+)
+def test_what_cannot_be_stored_and_read_again(value, message):
+    with pytest.raises(FeatureError, match=message):
+        StoredFeature.of("x", value)
