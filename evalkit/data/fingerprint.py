@@ -12,16 +12,17 @@ another definition of the task, its parts say which part is another.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
-import evalkit
 from evalkit import errors
 from evalkit.data.content_hash import fingerprint as fingerprint
 
 NamedHashes = tuple[tuple[str, str], ...]
+
+UNKNOWN = "unknown"
+"""In place of the hash of a part whose content cannot be told, where that was permitted."""
 
 
 @final
@@ -49,14 +50,28 @@ class TaskFingerprint:
         return fingerprint(dataclasses.astuple(self))
 
     def differences(self, other: TaskFingerprint) -> list[str]:
-        """What is another than in `other`, the earlier one, in words; empty where the digests are equal."""
-        found = ["the source changed"] if self.source != other.source else []
+        """What is another than in `other`, the earlier one, in words; empty where the digests are equal.
+
+        A part that was `UNKNOWN` earlier is not compared.
+        """
+        found = ["the source changed"] if other.source not in (self.source, UNKNOWN) else []
         found += _changed_steps(self.preprocessors, other.preprocessors)
         found += _changed_names("output feature", self.output_features, other.output_features)
         found += _changed_names("vocabulary of feature", self.vocabularies, other.vocabularies)
         if self.version != other.version:
             found.append(f"the version changed from {other.version} to {self.version}")
         return found
+
+    @property
+    def unknown_parts(self) -> list[str]:
+        """What is `UNKNOWN`, in words."""
+        named = (
+            ("preprocessor", self.preprocessors),
+            ("output feature", self.output_features),
+            ("vocabulary of feature", self.vocabularies),
+        )
+        found = ["source"] if self.source == UNKNOWN else []
+        return found + [f"{what} {name!r}" for what, parts in named for name, part in parts if part == UNKNOWN]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, to be stored beside the examples."""
@@ -79,65 +94,12 @@ class TaskFingerprint:
             raise errors.CacheError(f"Not a task fingerprint: {values!r}. Was the file written by evalkit?") from error
 
 
-def task_fingerprint(task: Any, split: str) -> TaskFingerprint:
-    """The fingerprint of the examples that `task` makes of `split`.
-
-    Args:
-      task: has `source`, `preprocessors` and `output_features`.
-      split: of the source.
-
-    Raises:
-      FingerprintError: a part whose content cannot be told, and which part it is.
-    """
-    source = task.source.fingerprint(split)
-    if source is None:
-        raise errors.FingerprintError(
-            f"Task {task.name!r}: its source, {type(task.source).__name__}, cannot tell when its data changes, so no "
-            "store may be keyed by it. Give the source a method fingerprint(split), or keep the examples in memory."
-        )
-    features = dict(task.output_features)
-    return TaskFingerprint(
-        source=source,
-        preprocessors=tuple(
-            (_function_name(step), _part(task, f"preprocessor {_function_name(step)!r}", step))
-            for step in task.preprocessors
-        ),
-        output_features=tuple(
-            (name, _part(task, f"feature {name!r}", _without_vocabulary(feature))) for name, feature in features.items()
-        ),
-        vocabularies=tuple(
-            (name, _part(task, f"the vocabulary of feature {name!r}", feature.vocabulary))
-            for name, feature in features.items()
-        ),
-        version=evalkit.__version__,
-    )
-
-
-def _part(task: Any, what: str, obj: Any) -> str:
-    try:
-        return fingerprint(obj)
-    except errors.FingerprintError as error:
-        raise errors.FingerprintError(f"Task {task.name!r}, {what}: {error}") from error
-
-
-def _without_vocabulary(feature: Any) -> tuple[Any, ...]:
-    settings = {field.name: getattr(feature, field.name) for field in dataclasses.fields(feature)}
-    settings.pop("vocabulary", None)
-    return (type(feature).__qualname__, *settings.items())
-
-
-def _function_name(function: Any) -> str:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__name__", None) or type(function).__name__
-
-
 def _changed_steps(new: NamedHashes, old: NamedHashes) -> Iterable[str]:
     names, old_names = ([name for name, _ in steps] for steps in (new, old))
     if names != old_names:
         yield f"the preprocessors were {', '.join(old_names) or 'none'}, and are {', '.join(names) or 'none'}"
     for number, (step, old_step) in enumerate(zip(new, old, strict=False), 1):
-        if step[0] == old_step[0] and step[1] != old_step[1]:
+        if step[0] == old_step[0] and old_step[1] not in (step[1], UNKNOWN):
             yield f"preprocessor {step[0]!r} (number {number}) changed"
 
 
@@ -148,5 +110,5 @@ def _changed_names(what: str, new: NamedHashes, old: NamedHashes) -> Iterable[st
             yield f"{what} {name!r} is gone"
         elif name not in old_hashes:
             yield f"{what} {name!r} is new"
-        elif hashes[name] != old_hashes[name]:
+        elif old_hashes[name] not in (hashes[name], UNKNOWN):
             yield f"{what} {name!r} changed"

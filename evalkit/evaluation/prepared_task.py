@@ -17,9 +17,10 @@ from absl import logging
 
 from evalkit.columns import Columns, attach_columns
 from evalkit.converter import FeatureConverter
-from evalkit.data.fingerprint import fingerprint, task_fingerprint
+from evalkit.data.fingerprint import fingerprint
 from evalkit.data.sources import named_read_errors
 from evalkit.data.task import Task
+from evalkit.data.task_fingerprint import task_fingerprint
 from evalkit.errors import FeatureError, SourceError
 from evalkit.evaluation.column_dataset import dataset_of
 from evalkit.evaluation.column_reader import read_columns

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from evalkit import errors
 from evalkit.data.feature import Feature
-from evalkit.data.fingerprint import TaskFingerprint, task_fingerprint
+from evalkit.data.fingerprint import TaskFingerprint
 from evalkit.data.sources import FunctionDataSource, InMemoryDataSource
+from evalkit.data.task_fingerprint import task_fingerprint
 from evalkit.vocabularies import ByteVocabulary, PassThroughVocabulary
 
 
