@@ -9,7 +9,7 @@ import sys
 import types
 from typing import final
 
-_REGISTRIES = "evalkit.data."
+_REGISTRIES = ("evalkit.data.", "evalkit.derived.")
 _COMMAND_LINE = "evalkit.cli."
 
 
@@ -70,10 +70,25 @@ def call_sites(frame: types.FrameType | None, max_frames: int) -> list[SourceInf
     sites: list[SourceInfo] = []
     while frame is not None and len(sites) < max_frames and not _module(frame).startswith(_COMMAND_LINE):
         path = frame.f_code.co_filename
-        if not (_module(frame).startswith((_REGISTRIES, "importlib")) or path.startswith("<frozen ")):
+        if not (_module(frame).startswith((*_REGISTRIES, "importlib")) or path.startswith("<frozen ")):
             sites.append(_site(path, frame.f_lineno))
         frame = frame.f_back
     return sites
+
+
+def importing_module() -> str | None:
+    """The module that is being imported: at the bottom of whatever calls led here is a line of its own.
+
+    None where no import is going on. A program that is run, a cell of a notebook or what `exec` runs is no import.
+    """
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>":
+            name = _module(frame)
+            if name != "__main__" and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
+                return name
+        frame = frame.f_back
+    return None
 
 
 def _module(frame: types.FrameType) -> str:
