@@ -6,13 +6,13 @@ files say what the values were, so that they come back with their dtypes and sha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import tensorflow as tf
 
 from evalkit import errors
-from evalkit.data import offline_cache
+from evalkit.data.cache_files import read_info, read_stats, tfrecord_path, tfrecord_prefix
 from evalkit.data.sources.files_source import FilesSource
 from evalkit.data.tf_example import StoredFeature
 
@@ -34,26 +34,27 @@ class CachedDataSource(FilesSource):
         Raises:
           CacheError: descriptions are missing or damaged, or there are not as many files as they say.
         """
-        stats = offline_cache.read_stats(task_name, cache_dir, split)
-        info = offline_cache.read_info(task_name, cache_dir, split)
-        if "features" not in info or "num_shards" not in info or "examples" not in stats:
-            raise errors.CacheError(
-                f"The cache of task {task_name!r}, split {split!r}, at {cache_dir} is damaged: expected 'features' and "
-                "'num_shards' in its info file, and 'examples' in its stats file."
-            )
-        super().__init__(
-            split_to_filepattern={split: _list_files(task_name, cache_dir, split, info["num_shards"])},
-            num_input_examples={split: stats["examples"]},
-            file_shuffle_buffer_size=file_shuffle_buffer_size,
-        )
+        stats = read_stats(task_name, cache_dir, split)
+        info = read_info(task_name, cache_dir, split)
         # Caches older than the version stamp declared int32 features as int64.
         legacy = "seqio_version" not in info
-        self._features = {
-            name: StoredFeature(
-                name, tuple(feature["shape"]), "int32" if legacy and feature["dtype"] == "int64" else feature["dtype"]
-            )
-            for name, feature in info["features"].items()
-        }
+        try:
+            self._features = {
+                name: _stored_feature(name, facts["shape"], facts["dtype"], legacy)
+                for name, facts in info["features"].items()
+            }
+            num_files, num_examples = int(info["num_shards"]), int(stats["examples"])
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            raise errors.CacheError(
+                f"The cache of task {task_name!r}, split {split!r}, at {cache_dir} is damaged: expected 'num_shards' "
+                "and 'features' with their shapes and dtypes in its info file, and 'examples' in its stats file, found "
+                f"{type(e).__name__}: {e}. Is it an offline cache?"
+            ) from e
+        super().__init__(
+            split_to_filepattern={split: _list_files(task_name, cache_dir, split, num_files)},
+            num_input_examples={split: num_examples},
+            file_shuffle_buffer_size=file_shuffle_buffer_size,
+        )
 
     def read_file(self, path: tf.Tensor) -> tf.data.Dataset:
         """The examples of one file, as they were when they were cached."""
@@ -67,14 +68,19 @@ class CachedDataSource(FilesSource):
         return {_modern(name): self._features[name].restored(value) for name, value in parsed.items()}
 
 
-def _list_files(task_name: str, cache_dir: str, split: str, num_shards: int) -> list[str]:
-    prefix = offline_cache.tfrecord_prefix(cache_dir, split)
-    expected = [f"{prefix}-{index:05d}-of-{num_shards:05d}" for index in range(num_shards)]
-    missing = sorted(set(expected) - set(tf.io.gfile.glob(f"{prefix}-*-of-{num_shards:05d}")))
+def _stored_feature(name: str, shape: Sequence[int | None], dtype: str, legacy: bool) -> StoredFeature:
+    known = tf.as_dtype("int32" if legacy and dtype == "int64" else dtype)
+    return StoredFeature(name, tuple(None if size is None else int(size) for size in shape), known.name)
+
+
+def _list_files(task_name: str, cache_dir: str, split: str, num_files: int) -> list[str]:
+    expected = [tfrecord_path(cache_dir, split, index, num_files) for index in range(num_files)]
+    found = tf.io.gfile.glob(f"{tfrecord_prefix(cache_dir, split)}-*-of-{num_files:05d}")
+    missing = sorted(set(expected) - set(found))
     if missing or not expected:
         raise errors.CacheError(
             f"The cache of task {task_name!r}, split {split!r}, at {cache_dir} is partial: {len(missing)} of "
-            f"{num_shards} files are missing, {', '.join(missing[:3])}. Cache the task again."
+            f"{num_files} files are missing, {', '.join(missing[:3])}. Cache the task again."
         )
     return expected
 

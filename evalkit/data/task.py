@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 from absl import logging
 
 from evalkit import errors
 from evalkit.data import offline_cache
+from evalkit.data.cache_checks import check_cached_split
+from evalkit.data.cache_files import read_stats
 from evalkit.data.cached_source import CachedDataSource
 from evalkit.data.preprocessing import check_output_features, run_preprocessors
 from evalkit.data.reading import fits_in_memory, open_source
 from evalkit.data.shard import ShardInfo
-from evalkit.data.sources.source import DataSource
+from evalkit.data.sources import DataSource, named_read_errors
 from evalkit.data.task_parts import TaskParts
 from evalkit.transforms.lengths import Length, trim_dataset
 from evalkit.transforms.seeds import map_seed_manager
@@ -42,7 +45,8 @@ class Task(TaskParts):
     @property
     def cache_dir(self) -> str | None:
         """The folder of the task's offline cache, looked for in the global cache directories; None: there is none."""
-        return offline_cache.find_cache_dir(self.name)
+        found = offline_cache.find_cache(self.name)
+        return None if found is None else found.path
 
     def assert_cached(self) -> None:
         """Makes sure that there is an offline cache.
@@ -50,7 +54,7 @@ class Task(TaskParts):
         Raises:
           NotCachedError: there is none.
         """
-        offline_cache.cache_dir_of(self.name)
+        offline_cache.cache_of(self.name)
 
     def get_cached_stats(self, split: str = "train") -> Mapping[str, int | float]:
         """What was counted when `split` was cached: "examples", "<feature>_tokens", "<feature>_max_tokens" …
@@ -59,7 +63,7 @@ class Task(TaskParts):
           NotCachedError: the task has no offline cache.
           CacheError: the cache has no statistics for `split`.
         """
-        return offline_cache.read_stats(self.name, offline_cache.cache_dir_of(self.name), split)
+        return read_stats(self.name, offline_cache.cache_of(self.name).path, split)
 
     def preprocess_precache(self, dataset: tf.data.Dataset, seed: int | None = None) -> tf.data.Dataset:
         """Runs the preprocessors before the cache placeholder (none, if there is no placeholder).
@@ -124,7 +128,7 @@ class Task(TaskParts):
         Raises:
           ArgumentError: the task does not permit what is asked for.
           NotCachedError: `use_cached`, and there is no offline cache.
-          CacheError: `use_cached`, and the cache cannot be read.
+          CacheError: `use_cached`, and the cache is not whole, does not match the task, or lacks the split.
           PreprocessorError: a preprocessor raised or returned no dataset.
           FeatureError: the examples do not have the promised features.
         """
@@ -148,6 +152,33 @@ class Task(TaskParts):
         if buffer_size is not None:
             dataset = dataset.shuffle(buffer_size, seed=seed)
         return dataset.prefetch(tf.data.AUTOTUNE)
+
+    @contextlib.contextmanager
+    def named_read_errors(self, split: str, use_cached: bool = False) -> Iterator[None]:
+        """To loop in over a dataset of this task: TensorFlow's errors about its data become ones that name the file.
+
+        See `evalkit.data.named_read_errors`, which does this for a source.
+
+        Args:
+          split: that is read.
+          use_cached: whether it is read from the offline cache.
+
+        Raises:
+          SourceError: the source cannot be read, or has another number of examples than it declares.
+          CacheError: the same of the offline cache.
+        """
+        source: DataSource = self.source
+        if use_cached:
+            source = CachedDataSource(self.name, offline_cache.cache_of(self.name).path, split)
+        try:
+            with named_read_errors(source, split):
+                yield
+        except errors.SourceError as error:
+            if not use_cached:
+                raise
+            raise errors.CacheError(
+                f"Task {self.name!r}, split {split!r}: its offline cache is not as it was written; cache it again. {error}"
+            ) from error
 
     def _check_caching(self, use_cached: bool) -> None:
         if use_cached and not self.supports_caching:
@@ -175,7 +206,9 @@ class Task(TaskParts):
             "Pass shuffle=False, or give the task a buffer size.",
         )
 
-    def _cached_source(self, split: str) -> DataSource:
+    def _cached_source(self, split: str) -> CachedDataSource:
         placeholder = self._definition.cache_placeholder
         buffer_size = None if placeholder is None else placeholder.file_shuffle_buffer_size
-        return CachedDataSource(self.name, offline_cache.cache_dir_of(self.name), split, buffer_size)
+        cache = offline_cache.cache_of(self.name)
+        check_cached_split(self, cache, split)
+        return CachedDataSource(self.name, cache.path, split, buffer_size)

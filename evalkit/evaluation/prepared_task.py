@@ -18,7 +18,6 @@ from absl import logging
 from evalkit.columns import Columns, attach_columns
 from evalkit.converter import FeatureConverter
 from evalkit.data.fingerprint import fingerprint
-from evalkit.data.sources import named_read_errors
 from evalkit.data.task import Task
 from evalkit.data.task_fingerprint import task_fingerprint
 from evalkit.errors import FeatureError, SourceError
@@ -125,7 +124,7 @@ def prepare_task_examples(task: Task, request: ExampleRequest, store: StoreLocat
         return trim_recording_lengths(dataset, request.sequence_length, task.output_features)
 
     folder = store and store.path("task", f"{task.name}-{request.split}", lambda: _contents(task, request))
-    with named_read_errors(task.source, request.split):
+    with task.named_read_errors(request.split, request.use_cached):
         stored = _stored(make, folder, f"Caching {task.name}")
     if not stored.columns.num_examples:
         raise SourceError(

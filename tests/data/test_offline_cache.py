@@ -16,7 +16,7 @@ from evalkit.data import (
     get_global_cache_dirs,
     set_global_cache_dirs,
 )
-from evalkit.errors import ArgumentError, CacheError, NotCachedError
+from evalkit.errors import ArgumentError, CacheError, NotCachedError, SourceError
 
 
 @pytest.fixture(autouse=True)
@@ -198,12 +198,42 @@ def test_examples_that_are_missing(cached, tmp_path):
         list(cached.get_dataset(use_cached=True, shuffle=False))
 
 
+def test_files_with_another_number_of_examples_are_named(cached, tmp_path):
+    (tmp_path / "numbers" / "stats.train.json").write_text(json.dumps({"examples": 6}))
+    message = (
+        "Task 'numbers', split 'train': its offline cache is not as it was written; .* says 6, but there are only 5"
+    )
+    with pytest.raises(CacheError, match=message), cached.named_read_errors("train", use_cached=True):
+        list(cached.get_dataset(use_cached=True, shuffle=False))
+
+
+def test_a_file_that_cannot_be_read_is_named(cached, tmp_path):
+    path = tmp_path / "numbers" / "train.tfrecord-00002-of-00003"
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    path.write_bytes(content)
+    message = "Task 'numbers', split 'train': its offline cache .*train.tfrecord-00002-of-00003', after 1 examples"
+    with pytest.raises(CacheError, match=message), cached.named_read_errors("train", use_cached=True):
+        list(cached.get_dataset(use_cached=True, shuffle=False))
+
+
+def test_errors_of_a_source_stay_those_of_the_source(make_task):
+    with pytest.raises(SourceError, match="here"), make_task().named_read_errors("train"):
+        raise SourceError("here")
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
         ("info.train.json", "{", "Feature descriptions of task 'numbers', split 'train', are not JSON: .*info.train"),
         ("stats.train.json", "[]", "Stats of task 'numbers', split 'train', are no JSON object: .*stats.train.json"),
-        ("info.train.json", "{}", "is damaged: expected 'features'"),
+        ("info.train.json", "{}", "is damaged: expected 'num_shards' and 'features'.*KeyError: 'features'"),
+        ("info.train.json", '{"num_shards": 3, "features": {"inputs": 3}}', "is damaged: .*TypeError"),
+        (
+            "info.train.json",
+            '{"num_shards": 3, "features": {"a": {"shape": [], "dtype": "x"}}}',
+            "is damaged: .*TypeErr",
+        ),
     ],
 )
 def test_a_damaged_description(cached, tmp_path, file, content, message):

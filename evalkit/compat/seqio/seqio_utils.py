@@ -12,7 +12,7 @@ from evalkit.data import tfexample_ragged_length_key as tfexample_ragged_length_
 from evalkit.data import tfexample_sparse_indices_key as tfexample_sparse_indices_key
 from evalkit.data import tfexample_to_dict as tfexample_to_dict
 from evalkit.data import unflatten_dict as unflatten_dict
-from evalkit.data.offline_cache import info_path, stats_path, tfrecord_prefix
+from evalkit.data.cache_files import info_path, stats_path, tfrecord_prefix
 from evalkit.data.signature import function_name as function_name
 from evalkit.data.sources import LazyTfdsLoader as LazyTfdsLoader
 from evalkit.data.sources import TfdsSplit as TfdsSplit
