@@ -12,9 +12,10 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "evalkit.data": (
-        "CacheDatasetPlaceholder ContinuousFeature DataSource Feature FileDataSource FunctionDataSource "
-        "InMemoryDataSource JsonLinesDataSource Mixture MixtureRegistry ProtoDataSource ShardInfo TFExampleDataSource "
-        "Task TaskRegistry TextLineDataSource TfdsDataSource get_dataset get_mixture_or_task get_subtasks"
+        "CacheDatasetPlaceholder ContinuousFeature DataSource Feature FewshotDataSource FileDataSource "
+        "FunctionDataSource InMemoryDataSource JsonLinesDataSource Mixture MixtureRegistry ProtoDataSource ShardInfo "
+        "TFExampleDataSource Task TaskRegistry TextLineDataSource TfdsDataSource get_dataset get_mixture_or_task "
+        "get_subtasks"
     ),
     "evalkit.evaluation": "Evaluator",
     "evalkit.feature_converters": (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from evalkit.data import ContinuousFeature as ContinuousFeature
     from evalkit.data import DataSource as DataSource
     from evalkit.data import Feature as Feature
+    from evalkit.data import FewshotDataSource as FewshotDataSource
     from evalkit.data import FileDataSource as FileDataSource
     from evalkit.data import FunctionDataSource as FunctionDataSource
     from evalkit.data import InMemoryDataSource as InMemoryDataSource

@@ -4,6 +4,7 @@ from evalkit.data.cache_placeholder import CacheDatasetPlaceholder as CacheDatas
 from evalkit.data.dataset import get_dataset as get_dataset
 from evalkit.data.feature import ContinuousFeature as ContinuousFeature
 from evalkit.data.feature import Feature as Feature
+from evalkit.data.fewshot_source import FewshotDataSource as FewshotDataSource
 from evalkit.data.mixture import Mixture as Mixture
 from evalkit.data.nesting import flatten_dict as flatten_dict
 from evalkit.data.nesting import unflatten_dict as unflatten_dict
@@ -13,6 +14,7 @@ from evalkit.data.offline_cache import set_global_cache_dirs as set_global_cache
 from evalkit.data.provider import DatasetProvider as DatasetProvider
 from evalkit.data.registry import MixtureRegistry as MixtureRegistry
 from evalkit.data.registry import TaskRegistry as TaskRegistry
+from evalkit.data.registry import disable_registry as disable_registry
 from evalkit.data.registry import get_mixture_or_task as get_mixture_or_task
 from evalkit.data.registry import get_subtasks as get_subtasks
 from evalkit.data.registry import maybe_get_mixture_or_task as maybe_get_mixture_or_task
@@ -38,3 +40,4 @@ from evalkit.data.tf_example import dict_to_tfexample as dict_to_tfexample
 from evalkit.data.tf_example import tfexample_ragged_length_key as tfexample_ragged_length_key
 from evalkit.data.tf_example import tfexample_sparse_indices_key as tfexample_sparse_indices_key
 from evalkit.data.tf_example import tfexample_to_dict as tfexample_to_dict
+from evalkit.data.truncated_source import TruncatedDatasetProvider as TruncatedDatasetProvider

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 from absl import logging
@@ -97,6 +98,11 @@ class Mixture(DatasetProvider):
         return self._tasks[0].output_features
 
     @property
+    def entries(self) -> list[tuple[Any, MixtureRate]]:
+        """The tasks and nested mixtures themselves, each with its rate as it was given."""
+        return [(entry.provider, entry.rate) for entry in self._entries.values()]
+
+    @property
     def rate_per_task_name(self) -> Mapping[str, MixtureRate]:
         """The rates as they were given, by the name of the task or nested mixture."""
         return {name: entry.rate for name, entry in self._entries.items()}
@@ -113,6 +119,27 @@ class Mixture(DatasetProvider):
           DefinitionError: a rate function raised, or returned no rate.
         """
         return self._task_rates.get(task.name, 0.0)
+
+    def replace(self, name: str, tasks: Iterable[Any]) -> Self:
+        """A mixture of the same class with another name, other tasks, and nothing else changed; it is not registered.
+
+        Args:
+          name: as for the constructor.
+          tasks: as for the constructor, all with their rates.
+
+        Raises:
+          UnknownNameError: a name that is not registered.
+          DefinitionError: the new definition cannot work.
+        """
+        check_name("Mixture", name)
+        replaced = copy.copy(self)
+        for attribute in list(vars(replaced)):
+            if isinstance(getattr(type(self), attribute, None), functools.cached_property):
+                delattr(replaced, attribute)  # what was computed of the old tasks
+        replaced._name = name
+        replaced._entries = parse_entries(name, tasks, None)
+        replaced._tasks = leaf_tasks(name, replaced._entries)
+        return replaced
 
     @functools.cached_property
     def _entry_rates(self) -> dict[str, float]:

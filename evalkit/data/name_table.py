@@ -29,15 +29,22 @@ class TableState(NamedTuple):
       providers: what is registered.
       sites: where it was registered.
       importers: the module whose import registered it, for those that an import did.
+      enabled: whether the table registers and finds anything at all, see `disable_registry`.
     """
 
     providers: dict[str, Any]
     sites: dict[str, SourceInfo]
     importers: dict[str, str]
+    enabled: bool
 
     def move(self, names: Collection[str], target: TableState) -> None:
         """Makes `target` have for each of `names` what is here, or nothing where nothing is."""
-        for mine, theirs in zip(self, target, strict=True):
+        columns: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+            (self.providers, target.providers),
+            (self.sites, target.sites),
+            (self.importers, target.importers),
+        )
+        for mine, theirs in columns:
             for name in names:
                 theirs.pop(name, None)
                 if name in mine:
@@ -150,7 +157,7 @@ class NameTable(Generic[P]):
     def state(self) -> TableState:
         """What the table holds at this moment; a copy."""
         with self._lock:
-            return TableState(dict(self._providers), dict(self._sites), dict(self._importers))
+            return TableState(dict(self._providers), dict(self._sites), dict(self._importers), self.enabled)
 
     def restore(self, before: TableState, modules: Mapping[str, object]) -> None:
         """Goes back to an earlier state, but for what modules registered that were first imported since.
@@ -163,9 +170,9 @@ class NameTable(Generic[P]):
         """
         with self._lock:
             imported = [name for name, m in self._importers.items() if sys.modules.get(m) is not modules.get(m)]
-            after = TableState(*map(dict, before))
+            after = TableState(dict(before.providers), dict(before.sites), dict(before.importers), before.enabled)
             self.state().move(imported, after)
-            self._providers, self._sites, self._importers = after
+            self._providers, self._sites, self._importers, self.enabled = after
 
     def snapshot(self) -> Mapping[str, P]:
         """What is registered at this moment, by name."""

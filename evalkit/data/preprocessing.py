@@ -23,34 +23,55 @@ def run_preprocessors(
     sequence_length: Mapping[str, Length] | None,
     output_features: Mapping[str, Feature],
 ) -> tf.data.Dataset:
-    """Applies those of `preprocessors` whose positions are in `steps`, in order.
+    """Applies those of a task's `preprocessors` whose positions are in `steps`, in order.
 
     Each gets the keywords `sequence_length` and `output_features` if it has parameters of these names.
 
     Raises:
       PreprocessorError: one raised, or returned something that is not a dataset.
+      ArgumentError: one refused the lengths.
     """
     for position in steps:
-        step = preprocessors[position]
-        where = f"Task {task_name!r}, preprocessor {function_name(step)!r} (number {position} of {len(preprocessors)})"
-        try:
-            result = add_kwargs_to_transform(step, sequence_length=sequence_length, output_features=output_features)(
-                dataset
-            )
-        except Exception as e:
-            hint = _hint(step, sequence_length, dataset)
-            raise errors.PreprocessorError(f"{where} raised {type(e).__name__}: {e}. {hint}") from e
-        if not isinstance(result, tf.data.Dataset):
-            raise errors.PreprocessorError(
-                f"{where} returned {type(result).__name__}, expected a tf.data.Dataset. A preprocessor takes a dataset,"
-                " not an example: decorate a function of one example with map_over_dataset."
-            )
-        dataset = result
+        dataset = apply_preprocessor(
+            f"Task {task_name!r}, preprocessor",
+            preprocessors,
+            position,
+            dataset,
+            sequence_length=sequence_length,
+            output_features=output_features,
+        )
     return dataset
 
 
-def _hint(step: Preprocessor, sequence_length: Mapping[str, Length] | None, dataset: tf.data.Dataset) -> str:
-    if sequence_length is None and "sequence_length" in parameter_names(step):
+def apply_preprocessor(
+    owner: str, preprocessors: Sequence[Preprocessor], position: int, dataset: tf.data.Dataset, **offered: Any
+) -> tf.data.Dataset:
+    """Applies one of `preprocessors`, with those of the `offered` arguments that it takes.
+
+    Raises:
+      PreprocessorError: it raised, or returned something that is not a dataset; names `owner` and the preprocessor.
+      ArgumentError: it raised one, which is about what it was offered; a note names `owner` and the preprocessor.
+    """
+    step = preprocessors[position]
+    where = f"{owner} {function_name(step)!r} (number {position} of {len(preprocessors)})"
+    try:
+        result = add_kwargs_to_transform(step, **offered)(dataset)
+    except errors.ArgumentError as e:
+        e.add_note(f"{where} raised this.")
+        raise
+    except Exception as e:
+        hint = _hint(step, offered, dataset)
+        raise errors.PreprocessorError(f"{where} raised {type(e).__name__}: {e}. {hint}") from e
+    if not isinstance(result, tf.data.Dataset):
+        raise errors.PreprocessorError(
+            f"{where} returned {type(result).__name__}, expected a tf.data.Dataset. A preprocessor takes a dataset,"
+            " not an example: decorate a function of one example with map_over_dataset."
+        )
+    return result
+
+
+def _hint(step: Preprocessor, offered: Mapping[str, Any], dataset: tf.data.Dataset) -> str:
+    if offered.get("sequence_length", ()) is None and "sequence_length" in parameter_names(step):
         return "It takes `sequence_length`, which was None; pass the lengths to get_dataset."
     spec = dataset.element_spec
     return f"It was given examples with {', '.join(map(repr, spec))}." if isinstance(spec, dict) else ""

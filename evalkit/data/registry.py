@@ -21,6 +21,7 @@ from evalkit.data.feature import Feature
 from evalkit.data.mixing import MixtureRate
 from evalkit.data.mixture import Mixture
 from evalkit.data.name_table import MIXTURES, TASKS
+from evalkit.data.name_table import disable_registry as disable_registry
 from evalkit.data.name_table import scoped_registries as scoped_registries
 from evalkit.data.provider_registry import ProviderRegistry
 from evalkit.data.source_info import SourceInfo, calling_site
@@ -68,12 +69,14 @@ class TaskRegistry(ProviderRegistry[Task]):
           **kwargs: further arguments of `task_cls`.
 
         Returns:
-          The task.
+          The task; None where `disable_registry` has disabled the registries, and nothing is made.
 
         Raises:
           DuplicateNameError: the name is taken; the message says where the first registration was.
           DefinitionError: the definition cannot work.
         """
+        if cls._table.ignores(name):
+            return None  # type: ignore[return-value]  # who disables the registries wants nothing of them
         cls._check_class(name, task_cls)
         site = calling_site()
         task = task_cls(
@@ -122,13 +125,15 @@ class MixtureRegistry(ProviderRegistry[Mixture]):
           **kwargs: further arguments of `mixture_cls`.
 
         Returns:
-          The mixture.
+          The mixture; None where `disable_registry` has disabled the registries, and nothing is made.
 
         Raises:
           DuplicateNameError: the name is taken; the message says where the first registration was.
           UnknownNameError: a task or mixture in it is not registered.
           DefinitionError: the definition cannot work.
         """
+        if cls._table.ignores(name):
+            return None  # type: ignore[return-value]
         cls._check_class(name, mixture_cls)
         site = calling_site()
         mixture = mixture_cls(

@@ -1,6 +1,7 @@
 """Steps from dataset to dataset: what a task lists as its preprocessors. Names, arguments and defaults are seqio's."""
 
 from evalkit.preprocessors.conversion import apply_feature_converter as apply_feature_converter
+from evalkit.preprocessors.fewshot import fewshot_preprocessor as fewshot_preprocessor
 from evalkit.preprocessors.inspection import print_dataset as print_dataset
 from evalkit.preprocessors.rekeying import rekey as rekey
 from evalkit.preprocessors.sequences import append_eos as append_eos

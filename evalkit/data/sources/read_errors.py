@@ -14,13 +14,14 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from evalkit import errors
-from evalkit.data.sources.files_source import FilesSource
 from evalkit.data.sources.source import DataSource
 
 # What reading itself can fail with; all else that TensorFlow raises may come from preprocessors as well.
 _READ_ERRORS = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
 
-_WRONG_LENGTH = re.compile(r"was expected to contain .*? but contained (.*? elements)")  # of assert_cardinality
+_WRONG_LENGTH = re.compile(
+    r"was expected to contain (\d+) elements? but contained (.*? elements?)"
+)  # assert_cardinality
 
 
 @contextlib.contextmanager
@@ -44,10 +45,10 @@ def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
         wrong_length = _WRONG_LENGTH.search(error.message)
         if wrong_length:
             raise errors.SourceError(
-                f"{what}: num_input_examples says {source.num_input_examples(split)}, but there are {wrong_length[1]}. "
+                f"{what}: num_input_examples says {wrong_length[1]}, but there are {wrong_length[2]}. "
                 "Correct num_input_examples, or leave it out; if it is right, the data is not whole."
             ) from error
-        damage = source.find_damage(split) if isinstance(source, FilesSource) else None
+        damage = source.find_damage(split)
         if damage is not None:
             raise errors.SourceError(f"{what}, cannot be read: {damage}. Restore the file, or leave it out.") from error
         if isinstance(error, _READ_ERRORS):

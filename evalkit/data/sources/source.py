@@ -96,6 +96,14 @@ class DataSource(abc.ABC):
         del split
         return None
 
+    def find_damage(self, split: str) -> str | None:
+        """Where the data of `split` breaks, in words; None: nothing was found, or nobody can tell.
+
+        Called after reading has failed, and may read everything again.
+        """
+        del split
+        return None
+
     def check_split(self, split: str) -> None:
         """Refuses a split that the source does not have.
 
