@@ -177,7 +177,8 @@ class Task(TaskParts):
             if not use_cached:
                 raise
             raise errors.CacheError(
-                f"Task {self.name!r}, split {split!r}: its offline cache is not as it was written; cache it again. {error}"
+                f"Task {self.name!r}, split {split!r}: its offline cache is not as it was written; cache it again. "
+                f"{error}"
             ) from error
 
     def _check_caching(self, use_cached: bool) -> None:

@@ -38,9 +38,18 @@ class StoredFeature:
           FeatureError: a value that cannot be stored and read again: sparse, of another type than booleans, integers,
             floats and text, or float64, which would lose digits.
         """
-        if isinstance(value, tf.SparseTensor):
+        sparse = isinstance(value, tf.SparseTensor)
+        return cls.of_type(name, value if sparse or isinstance(value, tf.RaggedTensor) else as_array(name, value))
+
+    @classmethod
+    def of_type(cls, name: str, typed: Any) -> StoredFeature:
+        """The same, from anything that has a dtype and a shape of known rank: an array, a tensor, or its spec.
+
+        Raises:
+          FeatureError: as for `of`.
+        """
+        if isinstance(typed, tf.SparseTensor | tf.SparseTensorSpec):
             raise errors.FeatureError(f"Feature {name!r} is sparse; make it dense with tf.sparse.to_dense.")
-        typed = value if isinstance(value, tf.RaggedTensor) else as_array(name, value)
         dtype = tf.as_dtype(typed.dtype)
         if dtype == tf.float64 or not (dtype.is_bool or dtype.is_integer or dtype.is_floating or dtype == tf.string):
             raise errors.FeatureError(
