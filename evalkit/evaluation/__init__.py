@@ -1,5 +1,6 @@
 """The Evaluator and its parts: the example cache, ordered model outputs, the metric worker."""
 
 from evalkit.evaluation.evaluator import Evaluator as Evaluator
+from evalkit.evaluation.metric_manager import MetricManager as MetricManager
 from evalkit.evaluation.preflight import get_valid_eval_tasks as get_valid_eval_tasks
 from evalkit.evaluation.truncation import Truncation as Truncation

@@ -22,7 +22,7 @@ from evalkit.evaluation.guarded_values import GuardedValues
 from evalkit.evaluation.inferences import Postprocess, decode_outputs, postprocessed, target_texts
 from evalkit.evaluation.model_outputs import ModelOutputs
 from evalkit.evaluation.user_code import calling, guarding
-from evalkit.metrics.collecting import CollectingMetric
+from evalkit.metrics.collecting import values_of
 from evalkit.metrics.function import MetricFunction
 from evalkit.metrics.legacy import metric_function_of
 from evalkit.metrics.metric import ModelOutputType
@@ -115,9 +115,7 @@ class TaskMetrics:
         with calling(MetricError, lambda: what):
             model_output = _as_arrays(outputs[metric.model_output_type])
             instance = metric.from_model_output(examples, model_output, features, self._field)
-            if not isinstance(instance, CollectingMetric):
-                return _checked(instance.compute(), what)
-            values, shown = instance.actual_compute(examples, features, self._field)
+            values, shown = values_of(instance, examples, features, self._field)
         result.targets = shown.get("targets", result.targets)
         result.inferences.update({name: value for name, value in shown.items() if name != "targets"})
         return _checked(values, what)

@@ -49,7 +49,7 @@ class CollectingMetric(Metric):
 
     values: Mapping[str, Any] = dataclasses.field(default_factory=CollectedRows)
 
-    @_OnEmpty
+    @_OnEmpty  # type: ignore[override]  # serves where a classmethod would
     def empty(self) -> Any:
         """The same metric with nothing collected."""
         return dataclasses.replace(self, values=CollectedRows())
@@ -106,6 +106,19 @@ class CollectingMetric(Metric):
           `({name: number or MetricValue}, {"targets": …, "output": …, "prediction": …, "score": …, "aux_value": …})`,
           of the latter those that there are.
         """
+
+
+def values_of(
+    metric: Any, examples: Any, features: Mapping[str, Any], target_field_name: str = "targets"
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The numbers of a metric that has seen everything, whichever way it computes them.
+
+    Arguments and result are as in `CollectingMetric.actual_compute`; for a metric that does not collect, which needs no
+    examples, what the numbers were computed from is not known, and the second dictionary is empty.
+    """
+    if isinstance(metric, CollectingMetric):
+        return metric.actual_compute(examples, features, target_field_name)
+    return metric.compute(), {}
 
 
 def _collected(values: Mapping[str, Any]) -> CollectedRows:

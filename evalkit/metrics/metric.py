@@ -69,13 +69,14 @@ class Metric(abc.ABC):
             come.
         """
 
-    def empty(self) -> Any:  # may be a classmethod too
+    @classmethod
+    def empty(cls) -> Any:  # may be a method, where more than the class is needed
         """The metric of no examples: merging it changes nothing.
 
         Raises:
           MetricError: the class does not define it.
         """
-        raise errors.MetricError(_refusal(self, "start from nothing", "empty()"))
+        raise errors.MetricError(_refusal(cls, "start from nothing", "empty()"))
 
     def merge(self, other: Any) -> Any:
         """The metric of the examples of both.
