@@ -49,8 +49,8 @@ class CollectingMetric(Metric):
 
     values: Mapping[str, Any] = dataclasses.field(default_factory=CollectedRows)
 
-    @_OnEmpty  # type: ignore[override]  # serves where a classmethod would
-    def empty(self) -> Any:
+    @_OnEmpty
+    def empty(self) -> Any:  # type: ignore[override]  # serves where a classmethod would
         """The same metric with nothing collected."""
         return dataclasses.replace(self, values=CollectedRows())
 

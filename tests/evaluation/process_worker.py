@@ -2,8 +2,8 @@
 
     python process_worker.py PORT PROCESSES INDEX
 
-Each has as many rows as its index says, ragged, and a metric function that does not pickle. Prints `RESULT` and, as JSON,
-the values, and what the error says where a metric itself does not pickle.
+Each has as many rows as its index says, ragged, and a metric function that does not pickle. Prints `RESULT` and, as
+JSON, the values, and what the error says where a metric itself does not pickle.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
     try:
         manager_of(metric_objs=[Unpicklable()])[0].host_gather_and_reduce("numbers", KIND)
     except MetricError as error:
-        print("RESULT", json.dumps({"values": values, "error": str(error)}), flush=True)
+        sys.stdout.write(f"RESULT {json.dumps({'values': values, 'error': str(error)})}\n")
 
 
 if __name__ == "__main__":
