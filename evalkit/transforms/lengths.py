@@ -58,7 +58,8 @@ def trim_dataset(
 def trim_and_pad_dataset(dataset: tf.data.Dataset, feature_lengths: Mapping[str, Length]) -> tf.data.Dataset:
     """Cuts or pads with zeros, so that each feature named in `feature_lengths` has exactly that length.
 
-    Ragged features become dense. Features without a length stay as they are. The static shapes are set.
+    Ragged features become dense first, as wide as their longest row, even one that is cut. Features without a length
+    stay as they are. The static shapes are set.
 
     Raises:
       FeatureError: a length has more dimensions than its feature.
@@ -97,9 +98,13 @@ def check_length_ranks(element_spec: Mapping[str, tf.TypeSpec], feature_lengths:
 
 def _trim_and_pad(features: Mapping[str, tf.Tensor], lengths: Mapping[str, Length]) -> dict[str, tf.Tensor]:
     return {
-        name: pad(trim(value, lengths[name]), lengths[name]) if name in lengths else value
+        name: pad(trim(_dense(value), lengths[name]), lengths[name]) if name in lengths else value
         for name, value in features.items()
     }
+
+
+def _dense(value: tf.Tensor) -> tf.Tensor:
+    return value.to_tensor() if isinstance(value, tf.RaggedTensor) else value
 
 
 def trim(value: tf.Tensor, length: Length) -> tf.Tensor:
@@ -111,21 +116,20 @@ def trim(value: tf.Tensor, length: Length) -> tf.Tensor:
 
 
 def pad(value: tf.Tensor, length: Length) -> tf.Tensor:
-    """Pads `value` (dense or ragged, no longer than `length`) with zeros to exactly `length`."""
-    dense = value.to_tensor() if isinstance(value, tf.RaggedTensor) else value
+    """Pads `value` (dense, no longer than `length`) with zeros to exactly `length`."""
     limits = dimension_lengths(length)
     static = [
         size if limit is None else limit
-        for limit, size in zip([*limits, *[None] * (dense.shape.rank - len(limits))], dense.shape, strict=True)
+        for limit, size in zip([*limits, *[None] * (value.shape.rank - len(limits))], value.shape, strict=True)
     ]
-    if dense.shape.as_list() == static:
-        return dense
-    sizes = tf.shape(dense)
+    if value.shape.as_list() == static:
+        return value
+    sizes = tf.shape(value)
     paddings = [
         [0, 0] if index >= len(limits) or limits[index] is None else [0, limits[index] - sizes[index]]
-        for index in range(dense.shape.rank)
+        for index in range(value.shape.rank)
     ]
-    padded = tf.pad(dense, paddings)
+    padded = tf.pad(value, paddings)
     padded.set_shape(static)
     return padded
 

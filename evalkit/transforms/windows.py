@@ -60,7 +60,7 @@ def windows_of(
         return opened(names, padding or {})
     chosen = select(dataset, names)
     values = {
-        name: tf.constant((padding or {}).get(name, "" if spec.dtype == tf.string else 0), spec.dtype)
+        name: tf.constant(padding[name], spec.dtype) if padding and name in padding else tf.zeros([], spec.dtype)
         for name, spec in chosen.element_spec.items()
     }
     return chosen.padded_batch(WINDOW, padding_values=values)

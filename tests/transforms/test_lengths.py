@@ -23,7 +23,7 @@ def dataset_of(example, shapes=None):
 
 def only(dataset):
     (example,) = dataset.as_numpy_iterator()
-    return {name: value.tolist() for name, value in example.items()}
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in example.items()}
 
 
 def test_trimming_cuts_output_features_and_nothing_else():
@@ -90,8 +90,25 @@ def test_padding_makes_ragged_features_dense():
     assert only(trim_and_pad_dataset(dataset, {"inputs": (3, 2)})) == {"inputs": [[1, 2], [4, 0], [0, 0]]}
 
 
+def test_ragged_features_are_as_wide_as_their_longest_row_before_rows_are_cut():
+    """As in seqio."""
+    dataset = tf.data.Dataset.from_tensors({"inputs": tf.ragged.constant([[4], [1, 2, 3]])})
+    assert only(trim_and_pad_dataset(dataset, {"inputs": 1})) == {"inputs": [[4, 0, 0]]}
+
+
 def test_text_is_padded_with_empty_strings():
     assert only(trim_and_pad_dataset(dataset_of({"words": [b"a"]}), {"words": 2})) == {"words": [b"a", b""]}
+
+
+def test_features_of_every_type_stay_beside_one_that_is_padded():
+    others = {"flag": True, "text": "a", "score": 0.5, "count": np.uint8(3)}
+    assert only(trim_and_pad_dataset(dataset_of({"inputs": [1], **others}), {"inputs": 2})) == {
+        "inputs": [1, 0],
+        "flag": True,
+        "text": b"a",
+        "score": 0.5,
+        "count": 3,
+    }
 
 
 @pytest.mark.parametrize("transform", [trim_and_pad_dataset, lambda ds, lengths: trim_dataset(ds, lengths, lengths)])
