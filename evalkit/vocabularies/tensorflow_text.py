@@ -24,6 +24,16 @@ def is_installed() -> bool:
     return _module() is not None
 
 
+def require(purpose: str) -> None:
+    """Checks that tensorflow-text is there.
+
+    Raises:
+      MissingExtraError: it is not installed, and `purpose` needs it.
+    """
+    if not is_installed():
+        raise errors.missing_extra("tensorflow-text", "text", purpose)
+
+
 def sentencepiece_tokenizer(model: bytes) -> Any:
     """The tokenizer of a serialized model; the same object for the same model, in eager execution.
 
@@ -33,15 +43,36 @@ def sentencepiece_tokenizer(model: bytes) -> Any:
     Raises:
       MissingExtraError: tensorflow-text is not installed.
     """
-    if not is_installed():
-        raise errors.missing_extra("tensorflow-text", "text", "SentencePieceVocabulary.tf_tokenizer")
+    require("SentencePieceVocabulary.tf_tokenizer")
     with tf.init_scope():
-        return _shared(model) if tf.executing_eagerly() else _built(model)
+        return _shared_sentencepiece(model) if tf.executing_eagerly() else _sentencepiece(model)
 
 
-def _built(model: bytes) -> Any:
+def word_piece_tokenizer(file: bytes, options: tuple[tuple[str, Any], ...]) -> Any:
+    """The BERT tokenizer with the pieces of `file`, one a line, and these arguments; shared as the one above is.
+
+    Ids are int32; those of pieces that are not in the file are the number of its lines.
+
+    Raises:
+      MissingExtraError: tensorflow-text is not installed.
+    """
+    require("BertWordPieceVocabulary")
+    with tf.init_scope():
+        return _shared_word_piece(file, options) if tf.executing_eagerly() else _word_piece(file, options)
+
+
+def _sentencepiece(model: bytes) -> Any:
     module: Any = _module()
     return module.SentencepieceTokenizer(model=model)
 
 
-_shared = functools.lru_cache(maxsize=16)(_built)
+def _word_piece(file: bytes, options: tuple[tuple[str, Any], ...]) -> Any:
+    module: Any = _module()
+    pieces = file.split(b"\n")
+    known = tf.lookup.KeyValueTensorInitializer(tf.constant(pieces), tf.range(len(pieces), dtype=tf.int64))
+    table = tf.lookup.StaticVocabularyTable(known, num_oov_buckets=1)
+    return module.BertTokenizer(table, token_out_type=tf.int32, **dict(options))
+
+
+_shared_sentencepiece = functools.lru_cache(maxsize=16)(_sentencepiece)
+_shared_word_piece = functools.lru_cache(maxsize=16)(_word_piece)

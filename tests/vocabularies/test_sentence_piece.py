@@ -120,7 +120,7 @@ def test_its_name_says_which_model(unigram):
 
 def test_a_model_without_padding_is_warned_of(tmp_path, caplog):
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["a b c d"] * 9), model_prefix=str(tmp_path / "m"), vocab_size=9, minloglevel=2
+        sentence_iterator=iter(["a b c d"] * 9), model_prefix=str(tmp_path / "m"), vocab_size=8, minloglevel=2
     )
     SentencePieceVocabulary(str(tmp_path / "m.model")).load_model()
     assert "has padding id -1, while sequences are padded with 0, which is its piece '<unk>'" in caplog.text

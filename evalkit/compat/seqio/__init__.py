@@ -90,9 +90,13 @@ from evalkit.compat.seqio.seqio_utils import trim_and_pack_dataset as trim_and_p
 from evalkit.compat.seqio.seqio_utils import trim_and_pad_dataset as trim_and_pad_dataset
 from evalkit.compat.seqio.seqio_utils import trim_dataset as trim_dataset
 from evalkit.compat.seqio.seqio_utils import unflatten_dict as unflatten_dict
+from evalkit.compat.seqio.vocabularies import BertWordPieceVocabulary as BertWordPieceVocabulary
 from evalkit.compat.seqio.vocabularies import ByteVocabulary as ByteVocabulary
+from evalkit.compat.seqio.vocabularies import FullCodepointVocabulary as FullCodepointVocabulary
+from evalkit.compat.seqio.vocabularies import PartialCodepointVocabulary as PartialCodepointVocabulary
 from evalkit.compat.seqio.vocabularies import PassThroughVocabulary as PassThroughVocabulary
 from evalkit.compat.seqio.vocabularies import SentencePieceVocabulary as SentencePieceVocabulary
+from evalkit.compat.seqio.vocabularies import UnigramVocabulary as UnigramVocabulary
 from evalkit.compat.seqio.vocabularies import Vocabulary as Vocabulary
 
 utils = seqio_utils
