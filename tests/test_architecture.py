@@ -33,6 +33,7 @@ RANKS = {
     "data": 4,
     "preprocessors": 5,
     "loggers": 5,
+    "derived": 6,
     "evaluation": 6,
     "feature_converters": 7,
     "tasks": 7,

@@ -11,10 +11,12 @@ import sys
 
 from evalkit.compat.seqio import dataset_providers as dataset_providers
 from evalkit.compat.seqio import evaluation as evaluation
+from evalkit.compat.seqio import experimental as experimental
 from evalkit.compat.seqio import feature_converters as feature_converters
 from evalkit.compat.seqio import loggers as loggers
 from evalkit.compat.seqio import metrics as metrics
 from evalkit.compat.seqio import preprocessors as preprocessors
+from evalkit.compat.seqio import seqio_helpers as seqio_helpers
 from evalkit.compat.seqio import seqio_utils as seqio_utils
 from evalkit.compat.seqio import vocabularies as vocabularies
 from evalkit.compat.seqio.dataset_providers import SHUFFLE_BUFFER_SIZE as SHUFFLE_BUFFER_SIZE
@@ -99,5 +101,7 @@ from evalkit.compat.seqio.vocabularies import SentencePieceVocabulary as Sentenc
 from evalkit.compat.seqio.vocabularies import UnigramVocabulary as UnigramVocabulary
 from evalkit.compat.seqio.vocabularies import Vocabulary as Vocabulary
 
+helpers = seqio_helpers
 utils = seqio_utils
+sys.modules[f"{__name__}.helpers"] = helpers
 sys.modules[f"{__name__}.utils"] = utils
