@@ -60,7 +60,7 @@ def check_arguments(
         one lacks `target_field_name`.
       LoggerError: nothing can be written to `log_dir`.
     """
-    if getattr(converter, "pack", False):
+    if tasks and getattr(converter, "pack", False):
         raise ArgumentError(
             f"During evaluation, packing can't be used: an output must belong to one example. "
             f"Pass {type(converter).__name__}(pack=False)."

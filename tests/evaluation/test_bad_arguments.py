@@ -28,6 +28,12 @@ def test_packing(unread, make_evaluator):
         make_evaluator(unread(), feature_converter=evalkit.EncDecFeatureConverter(pack=True))
 
 
+def test_packing_is_no_matter_where_nothing_is_evaluated(unread, make_evaluator):
+    evaluator = make_evaluator(unread(metric_fns=[]), feature_converter=evalkit.EncDecFeatureConverter(pack=True))
+    metrics, outputs = evaluator.evaluate(predict_fn=never)
+    assert (metrics.result(), outputs) == ({}, {})
+
+
 def test_a_logger_without_log_dir(unread, make_evaluator):
     with pytest.raises(errors.ArgumentError, match="'log_dir' must be provided to the Evaluator.*JSONLogger"):
         make_evaluator(unread(), logger_cls=[evalkit.JSONLogger])
