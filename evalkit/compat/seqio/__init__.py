@@ -7,7 +7,9 @@ evalkit has no counterpart of is not here, so that using it fails at once. Libra
 `import seqio` themselves, are served by `install`.
 """
 
+import importlib
 import sys
+from types import ModuleType
 
 from evalkit.compat.seqio import dataset_providers as dataset_providers
 from evalkit.compat.seqio import evaluation as evaluation
@@ -18,6 +20,7 @@ from evalkit.compat.seqio import metrics as metrics
 from evalkit.compat.seqio import preprocessors as preprocessors
 from evalkit.compat.seqio import seqio_helpers as seqio_helpers
 from evalkit.compat.seqio import seqio_utils as seqio_utils
+from evalkit.compat.seqio import task_registry_provenance_tracking as task_registry_provenance_tracking
 from evalkit.compat.seqio import vocabularies as vocabularies
 from evalkit.compat.seqio.dataset_providers import SHUFFLE_BUFFER_SIZE as SHUFFLE_BUFFER_SIZE
 from evalkit.compat.seqio.dataset_providers import CacheDatasetPlaceholder as CacheDatasetPlaceholder
@@ -81,6 +84,8 @@ from evalkit.compat.seqio.seqio_utils import get_global_cache_dirs as get_global
 from evalkit.compat.seqio.seqio_utils import make_autoregressive_inputs as make_autoregressive_inputs
 from evalkit.compat.seqio.seqio_utils import map_over_dataset as map_over_dataset
 from evalkit.compat.seqio.seqio_utils import map_seed_manager as map_seed_manager
+from evalkit.compat.seqio.seqio_utils import mixing_rate_num_characters as mixing_rate_num_characters
+from evalkit.compat.seqio.seqio_utils import mixing_rate_num_examples as mixing_rate_num_examples
 from evalkit.compat.seqio.seqio_utils import set_global_cache_dirs as set_global_cache_dirs
 from evalkit.compat.seqio.seqio_utils import set_tfds_data_dir_override as set_tfds_data_dir_override
 from evalkit.compat.seqio.seqio_utils import set_tfds_read_config_override as set_tfds_read_config_override
@@ -105,3 +110,13 @@ helpers = seqio_helpers
 utils = seqio_utils
 sys.modules[f"{__name__}.helpers"] = helpers
 sys.modules[f"{__name__}.utils"] = utils
+
+__version__ = "0.0.20"  # of seqio, whose names these are
+
+_LOADED_ON_USE = ("beam_utils", "test_utils")  # the one needs the extra `cache`, the other is for tests
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LOADED_ON_USE:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}: evalkit has no counterpart of it")

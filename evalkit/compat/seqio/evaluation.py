@@ -5,6 +5,7 @@ from typing import Any
 from evalkit.converter import FeatureConverter as FeatureConverter
 from evalkit.data import Task as Task
 from evalkit.evaluation import Evaluator as Evaluator
+from evalkit.evaluation import MetricManager as MetricManager
 from evalkit.evaluation import get_valid_eval_tasks as get_valid_eval_tasks
 from evalkit.evaluation.evaluator import AllOutputs, ModelFn
 from evalkit.evaluation.metric_worker import AllMetrics, MetricsFuture
