@@ -5,6 +5,8 @@ from evalkit.data.dataset import get_dataset as get_dataset
 from evalkit.data.feature import ContinuousFeature as ContinuousFeature
 from evalkit.data.feature import Feature as Feature
 from evalkit.data.fewshot_source import FewshotDataSource as FewshotDataSource
+from evalkit.data.mixing_rates import mixing_rate_num_characters as mixing_rate_num_characters
+from evalkit.data.mixing_rates import mixing_rate_num_examples as mixing_rate_num_examples
 from evalkit.data.mixture import Mixture as Mixture
 from evalkit.data.nesting import flatten_dict as flatten_dict
 from evalkit.data.nesting import unflatten_dict as unflatten_dict
