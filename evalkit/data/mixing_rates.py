@@ -79,9 +79,8 @@ def mixing_rate_num_characters(task: Task, temperature: float = 1.0, char_count_
 
 def _check_task(task: object) -> None:
     if isinstance(task, DatasetProvider) and not isinstance(task, Task):
-        raise errors.ArgumentTypeError(
-            f"{task} has no statistics of its own, only tasks have; give its rate as a number."
-        )
+        name = getattr(task, "name", task)
+        raise errors.ArgumentTypeError(f"{name!r} is no task, and has no statistics; give its rate as a number.")
 
 
 def _check_positive(**arguments: float | None) -> None:
