@@ -38,9 +38,10 @@ RANKS = {
     "feature_converters": 7,
     "tasks": 7,
     "caching": 7,
+    "testing": 8,
     "demo": 8,
-    "compat": 8,
-    "cli": 9,
+    "compat": 9,
+    "cli": 10,
 }
 # May be imported where they are used: two extras, and two that one metric each needs and that take a while to load.
 IN_FUNCTIONS = {"tensorflow_text", "tokenizers", "sacrebleu", "rouge_score"}
