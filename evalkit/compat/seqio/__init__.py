@@ -25,8 +25,13 @@ from evalkit.compat.seqio import vocabularies as vocabularies
 from evalkit.compat.seqio.dataset_providers import SHUFFLE_BUFFER_SIZE as SHUFFLE_BUFFER_SIZE
 from evalkit.compat.seqio.dataset_providers import CacheDatasetPlaceholder as CacheDatasetPlaceholder
 from evalkit.compat.seqio.dataset_providers import ContinuousFeature as ContinuousFeature
+from evalkit.compat.seqio.dataset_providers import DatasetFnCallable as DatasetFnCallable
 from evalkit.compat.seqio.dataset_providers import DatasetProviderBase as DatasetProviderBase
+from evalkit.compat.seqio.dataset_providers import DatasetProviderRegistry as DatasetProviderRegistry
+from evalkit.compat.seqio.dataset_providers import DatasetReaderType as DatasetReaderType
 from evalkit.compat.seqio.dataset_providers import DataSource as DataSource
+from evalkit.compat.seqio.dataset_providers import DataSourceInterface as DataSourceInterface
+from evalkit.compat.seqio.dataset_providers import DecodeFnType as DecodeFnType
 from evalkit.compat.seqio.dataset_providers import Feature as Feature
 from evalkit.compat.seqio.dataset_providers import FileDataSource as FileDataSource
 from evalkit.compat.seqio.dataset_providers import FunctionDataSource as FunctionDataSource
@@ -38,6 +43,7 @@ from evalkit.compat.seqio.dataset_providers import ProtoDataSource as ProtoDataS
 from evalkit.compat.seqio.dataset_providers import SampleFn as SampleFn
 from evalkit.compat.seqio.dataset_providers import ShardInfo as ShardInfo
 from evalkit.compat.seqio.dataset_providers import SourceInfo as SourceInfo
+from evalkit.compat.seqio.dataset_providers import SubtaskOrName as SubtaskOrName
 from evalkit.compat.seqio.dataset_providers import Task as Task
 from evalkit.compat.seqio.dataset_providers import TaskRegistry as TaskRegistry
 from evalkit.compat.seqio.dataset_providers import TextLineDataSource as TextLineDataSource
@@ -61,6 +67,7 @@ from evalkit.compat.seqio.feature_converters import PrePackedLMFeatureConverter 
 from evalkit.compat.seqio.feature_converters import (
     PrePackedPrefixLMFeatureConverter as PrePackedPrefixLMFeatureConverter,
 )
+from evalkit.compat.seqio.feature_converters import autoregressive_inputs as autoregressive_inputs
 from evalkit.compat.seqio.feature_converters import non_padding_position as non_padding_position
 from evalkit.compat.seqio.installation import install as install
 from evalkit.compat.seqio.loggers import JSONLogger as JSONLogger
@@ -81,6 +88,7 @@ from evalkit.compat.seqio.seqio_utils import get_cached_info_path as get_cached_
 from evalkit.compat.seqio.seqio_utils import get_cached_stats_path as get_cached_stats_path
 from evalkit.compat.seqio.seqio_utils import get_cached_tfrecord_prefix as get_cached_tfrecord_prefix
 from evalkit.compat.seqio.seqio_utils import get_global_cache_dirs as get_global_cache_dirs
+from evalkit.compat.seqio.seqio_utils import get_task_dir_from_name as get_task_dir_from_name
 from evalkit.compat.seqio.seqio_utils import make_autoregressive_inputs as make_autoregressive_inputs
 from evalkit.compat.seqio.seqio_utils import map_over_dataset as map_over_dataset
 from evalkit.compat.seqio.seqio_utils import map_seed_manager as map_seed_manager
@@ -97,6 +105,7 @@ from evalkit.compat.seqio.seqio_utils import trim_and_pack_dataset as trim_and_p
 from evalkit.compat.seqio.seqio_utils import trim_and_pad_dataset as trim_and_pad_dataset
 from evalkit.compat.seqio.seqio_utils import trim_dataset as trim_dataset
 from evalkit.compat.seqio.seqio_utils import unflatten_dict as unflatten_dict
+from evalkit.compat.seqio.vocabularies import PAD_ID as PAD_ID
 from evalkit.compat.seqio.vocabularies import BertWordPieceVocabulary as BertWordPieceVocabulary
 from evalkit.compat.seqio.vocabularies import ByteVocabulary as ByteVocabulary
 from evalkit.compat.seqio.vocabularies import FullCodepointVocabulary as FullCodepointVocabulary

@@ -1,5 +1,6 @@
 """seqio's module `evaluation`: the Evaluator and the types of what goes in and comes out."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from evalkit.converter import FeatureConverter as FeatureConverter
@@ -12,6 +13,10 @@ from evalkit.evaluation.metric_worker import AllMetrics, MetricsFuture
 from evalkit.feature_converters import EncDecFeatureConverter as EncDecFeatureConverter
 from evalkit.metrics import ModelOutputType as ModelOutputType
 
+AllOutputTokensType = Mapping[str, Any]  # by task
+AllOutputScoresType = Mapping[str, Any]
+AllOutputAuxValuesType = Mapping[str, Mapping[str, Any]]
+TaskMetricsType = Mapping[str, Any]
 AllMetricsFuture = MetricsFuture
 AllMetricsType = AllMetrics
 MetricsAndOutputsType = tuple[MetricsFuture, AllOutputs]

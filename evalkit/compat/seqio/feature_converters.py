@@ -12,3 +12,6 @@ from evalkit.feature_converters import PrefixSuffixLMFeatureConverter as PrefixS
 from evalkit.feature_converters import PrePackedEncDecFeatureConverter as PrePackedEncDecFeatureConverter
 from evalkit.feature_converters import PrePackedLMFeatureConverter as PrePackedLMFeatureConverter
 from evalkit.feature_converters import PrePackedPrefixLMFeatureConverter as PrePackedPrefixLMFeatureConverter
+from evalkit.transforms import make_autoregressive_inputs
+
+autoregressive_inputs = make_autoregressive_inputs

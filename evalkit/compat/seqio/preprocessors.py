@@ -1,5 +1,8 @@
 """seqio's module `preprocessors`."""
 
+from collections.abc import Mapping
+
+from evalkit.data import Feature
 from evalkit.preprocessors import append_eos as append_eos
 from evalkit.preprocessors import append_eos_after_trim as append_eos_after_trim
 from evalkit.preprocessors import apply_feature_converter as apply_feature_converter
@@ -9,3 +12,6 @@ from evalkit.preprocessors import rekey as rekey
 from evalkit.preprocessors import tokenize as tokenize
 from evalkit.preprocessors import tokenize_and_append_eos as tokenize_and_append_eos
 from evalkit.preprocessors import truncate_inputs_left as truncate_inputs_left
+
+OutputFeaturesType = Mapping[str, Feature]
+SequenceLengthType = Mapping[str, int]

@@ -14,7 +14,7 @@ from evalkit.data import tfexample_ragged_length_key as tfexample_ragged_length_
 from evalkit.data import tfexample_sparse_indices_key as tfexample_sparse_indices_key
 from evalkit.data import tfexample_to_dict as tfexample_to_dict
 from evalkit.data import unflatten_dict as unflatten_dict
-from evalkit.data.cache_files import info_path, stats_path, tfrecord_prefix
+from evalkit.data.cache_files import info_path, stats_path, task_folder, tfrecord_prefix
 from evalkit.data.signature import function_name as function_name
 from evalkit.data.sources import LazyTfdsLoader as LazyTfdsLoader
 from evalkit.data.sources import TfdsSplit as TfdsSplit
@@ -28,9 +28,11 @@ from evalkit.transforms import stateless_shuffle as stateless_shuffle
 from evalkit.transforms import trim_and_pack_dataset as trim_and_pack_dataset
 from evalkit.transforms import trim_and_pad_dataset as trim_and_pad_dataset
 from evalkit.transforms import trim_dataset as trim_dataset
+from evalkit.vocabularies import Vocabulary as Vocabulary
 
 get_cached_info_path = info_path
 get_cached_stats_path = stats_path
 get_cached_tfrecord_prefix = tfrecord_prefix
+get_task_dir_from_name = task_folder
 TFDict = dict[str, Any]  # of tensors
 NestedTFDict = dict[str, Any]

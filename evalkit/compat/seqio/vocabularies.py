@@ -8,3 +8,4 @@ from evalkit.vocabularies import PassThroughVocabulary as PassThroughVocabulary
 from evalkit.vocabularies import SentencePieceVocabulary as SentencePieceVocabulary
 from evalkit.vocabularies import UnigramVocabulary as UnigramVocabulary
 from evalkit.vocabularies import Vocabulary as Vocabulary
+from evalkit.vocabularies.vocabulary import PAD_ID as PAD_ID
