@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, final
 
@@ -119,8 +120,8 @@ class FewshotDataSource(DataSource):
           ArgumentError: the original source lacks a split.
           PreprocessorError: a preprocessor raised, or returned no dataset.
           FeatureError: training examples lack one of `train_feature_keys`.
-          SourceError: the training split is empty. Where that shows only on reading, reading ends in a
-            tf.errors.InvalidArgumentError that says so.
+          SourceError: the training split is empty. Where that shows only on reading, it is a
+            tf.errors.InvalidArgumentError then, out of which `named_read_errors` makes a SourceError.
         """
         self._check_train_split()
         eval_seed = None if seed is None else seed + 1  # of its own, or each example of the training split meets itself
@@ -133,10 +134,15 @@ class FewshotDataSource(DataSource):
         return tf.data.Dataset.zip({_TRAIN: shots, _EVAL: evaluated})
 
     def find_damage(self, split: str) -> str | None:
-        """What the original source finds in `split` or in the training split."""
-        return self._original_source.find_damage(split) or (
-            self._original_source.find_damage(self._train_split) if self._num_shots else None
-        )
+        """What the original source finds in either split, or that there are no shots."""
+        damage = self._original_source.find_damage(split)
+        if damage or not self._num_shots:
+            return damage
+        damage = self._original_source.find_damage(self._train_split)
+        with contextlib.suppress(tf.errors.OpError):  # a preprocessor's
+            if damage is None and not any(True for _ in self._shots(_UNSHUFFLED_SEED, None).take(1)):
+                damage = self._nothing(None)
+        return damage
 
     def fingerprint(self, split: str) -> str | None:
         """A hash of both splits and of how they are combined; None where the content of either cannot be told."""
@@ -169,16 +175,13 @@ class FewshotDataSource(DataSource):
                 dataset = apply_preprocessor(f"{self!r}, {role} preprocessor", steps, position, dataset)
         return dataset
 
-    def _endless_shots(self, seed: int | None, shard_info: ShardInfo | None) -> tf.data.Dataset:
+    def _shots(self, seed: int | None, shard_info: ShardInfo | None) -> tf.data.Dataset:
         shots = self._read(self._train_split, True, seed, shard_info, _TRAIN)
-        keys = self._train_feature_keys
         self._check_features(shots.element_spec)
-        shots = shots.map(lambda example: {key: example[key] for key in keys}, tf.data.AUTOTUNE)
-        part = "" if shard_info is None else f", shard {shard_info.index} of {shard_info.num_shards},"
-        nothing = (
-            f"Train split {self._train_split!r}{part} of {self._original_source!r} is empty, so there are no shots. "
-            "Pass another train_split, or num_shots=0."
-        )
+        return shots.map(lambda example: {key: example[key] for key in self._train_feature_keys}, tf.data.AUTOTUNE)
+
+    def _endless_shots(self, seed: int | None, shard_info: ShardInfo | None) -> tf.data.Dataset:
+        shots, nothing = self._shots(seed, shard_info), self._nothing(shard_info)
         if shots.cardinality() == 0:
             raise errors.SourceError(nothing)
 
@@ -188,6 +191,13 @@ class FewshotDataSource(DataSource):
 
         # What is repeated for ever gets to what is behind it only if there is nothing to repeat.
         return shots.repeat().concatenate(tf.data.Dataset.range(1).flat_map(refuse))
+
+    def _nothing(self, shard_info: ShardInfo | None) -> str:
+        part = "" if shard_info is None else f", shard {shard_info.index} of {shard_info.num_shards},"
+        return (
+            f"Train split {self._train_split!r}{part} of {self._original_source!r} is empty, so there are no shots. "
+            "Pass another train_split, or num_shots=0."
+        )
 
     def _check_train_split(self) -> None:
         if self._num_shots and self._train_split not in self.splits:

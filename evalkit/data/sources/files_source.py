@@ -157,7 +157,8 @@ class FilesSource(DataSource):
                 for _ in self.read_file(tf.constant(path)):
                     record += 1
             except tf.errors.OpError as error:
-                return f"file {path!r}, after {record} examples: {_sentence(error.message)}"
+                sentence = _sentence(error.message)
+                return f"file {path!r}, after {record} examples: {sentence}. Restore the file, or leave it out."
         return None
 
     def fingerprint(self, split: str) -> str | None:

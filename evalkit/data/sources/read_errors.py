@@ -50,7 +50,7 @@ def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
             ) from error
         damage = source.find_damage(split)
         if damage is not None:
-            raise errors.SourceError(f"{what}, cannot be read: {damage}. Restore the file, or leave it out.") from error
+            raise errors.SourceError(f"{what}, cannot be read: {damage}") from error
         if isinstance(error, _READ_ERRORS):
             raise errors.SourceError(f"{what}, cannot be read: {error.message}. Restore its data.") from error
         raise

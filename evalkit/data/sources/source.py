@@ -97,7 +97,7 @@ class DataSource(abc.ABC):
         return None
 
     def find_damage(self, split: str) -> str | None:
-        """Where the data of `split` breaks, in words; None: nothing was found, or nobody can tell.
+        """Where the data of `split` breaks and what to do, in words; None: nothing was found, or nobody can tell.
 
         Called after reading has failed, and may read everything again.
         """
