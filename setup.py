@@ -55,7 +55,10 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={**EXTRAS, "dev": DEV},
-    entry_points={"console_scripts": ["evalkit = evalkit.cli:main"]},
+    entry_points={
+        "console_scripts": ["evalkit = evalkit.cli:main"],
+        "pytest11": ["evalkit = evalkit.testing.pytest_plugin"],
+    },
     classifiers=[
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
