@@ -33,6 +33,7 @@ from evalkit.data.sources import TextLineDataSource as TextLineDataSource
 from evalkit.data.sources import TfdsDataSource as TfdsDataSource
 from evalkit.data.sources import TfdsSplit as TfdsSplit
 from evalkit.data.sources import TFExampleDataSource as TFExampleDataSource
+from evalkit.data.sources import list_files as list_files
 from evalkit.data.sources import named_read_errors as named_read_errors
 from evalkit.data.sources import set_tfds_data_dir_override as set_tfds_data_dir_override
 from evalkit.data.sources import set_tfds_read_config_override as set_tfds_read_config_override

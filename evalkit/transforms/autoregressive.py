@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from evalkit.errors import FeatureError
+from evalkit.errors import FeatureError, with_remedy
 
 
 def make_autoregressive_inputs(
@@ -39,9 +39,12 @@ def make_autoregressive_inputs(
       [0, 3, 8, 0, 9, 0]
     """
     if sequence_id is not None and targets.shape.rank is not None and targets.shape.rank > 1:
-        raise FeatureError(
-            f"Only 1-D sequences are supported with packing. Got packed targets of rank {targets.shape.rank}, "
-            f"shape {targets.shape}; expected rank 1."
+        raise with_remedy(
+            FeatureError(
+                f"Only 1-D sequences are supported with packing. Got a packed {targets.shape.rank}-D sequence."
+            ),
+            f"The targets have the shape {targets.shape}; make the inputs of each row by itself, or leave "
+            "sequence_id out.",
         )
     return shifted_inputs(targets, sequence_id, output_dtype, bos_id, axis=0)
 

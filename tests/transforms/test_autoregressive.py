@@ -62,8 +62,11 @@ def test_segment_ids_that_are_not_integers():
 
 
 def test_packed_targets_of_two_dimensions():
-    with pytest.raises(FeatureError, match=r"Only 1-D sequences .* rank 2, shape \(1, 2\)"):
+    with pytest.raises(FeatureError, match="Only 1-D sequences .* Got a packed 2-D sequence") as caught:
         make_autoregressive_inputs(tf.constant([[1, 2]]), tf.constant([[1, 1]]))
+    assert caught.value.__notes__ == [
+        "The targets have the shape (1, 2); make the inputs of each row by itself, or leave sequence_id out."
+    ]
 
 
 @settings(max_examples=40, deadline=None)

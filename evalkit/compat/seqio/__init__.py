@@ -89,6 +89,7 @@ from evalkit.compat.seqio.seqio_utils import get_cached_stats_path as get_cached
 from evalkit.compat.seqio.seqio_utils import get_cached_tfrecord_prefix as get_cached_tfrecord_prefix
 from evalkit.compat.seqio.seqio_utils import get_global_cache_dirs as get_global_cache_dirs
 from evalkit.compat.seqio.seqio_utils import get_task_dir_from_name as get_task_dir_from_name
+from evalkit.compat.seqio.seqio_utils import list_files as list_files
 from evalkit.compat.seqio.seqio_utils import make_autoregressive_inputs as make_autoregressive_inputs
 from evalkit.compat.seqio.seqio_utils import map_over_dataset as map_over_dataset
 from evalkit.compat.seqio.seqio_utils import map_seed_manager as map_seed_manager

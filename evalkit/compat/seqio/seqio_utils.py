@@ -7,6 +7,7 @@ from evalkit.data import add_global_cache_dirs as add_global_cache_dirs
 from evalkit.data import dict_to_tfexample as dict_to_tfexample
 from evalkit.data import flatten_dict as flatten_dict
 from evalkit.data import get_global_cache_dirs as get_global_cache_dirs
+from evalkit.data import list_files as list_files
 from evalkit.data import mixing_rate_num_characters as mixing_rate_num_characters
 from evalkit.data import mixing_rate_num_examples as mixing_rate_num_examples
 from evalkit.data import set_global_cache_dirs as set_global_cache_dirs

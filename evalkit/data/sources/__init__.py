@@ -1,5 +1,6 @@
 """Where raw examples come from; `source` has the interface, one file a format beside it."""
 
+from evalkit.data.sources.file_patterns import list_files as list_files
 from evalkit.data.sources.files import FileDataSource as FileDataSource
 from evalkit.data.sources.function import FunctionDataSource as FunctionDataSource
 from evalkit.data.sources.in_memory import InMemoryDataSource as InMemoryDataSource

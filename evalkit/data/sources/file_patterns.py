@@ -7,6 +7,7 @@ matches nothing is an error on the spot: read silently, it would be a smaller or
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 from collections.abc import Iterable, Mapping
@@ -51,18 +52,37 @@ def matching_files(patterns: str | list[str], split: str) -> list[str]:
     Raises:
       SourceError: a pattern that no file matches.
     """
-    files = []
+    files: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         if glob.has_magic(pattern):
-            found = sorted(set(tf.io.gfile.glob(pattern)))
+            found = _expanded(pattern)
         else:
-            found = [pattern] if tf.io.gfile.exists(pattern) else []
+            found = (pattern,) if tf.io.gfile.exists(pattern) else ()
         if not found:
             raise errors.SourceError(
                 f"No file is found for the file pattern {pattern!r} of split {split!r}. {_nearby(pattern)}"
             )
         files += found
     return files
+
+
+def list_files(file_patterns: str | Iterable[str]) -> list[str]:
+    """The files of `file_patterns`, sorted within each glob; a path is taken as it is, whether there is a file or not.
+
+    For those who list the same files again and again, in a bucket with many: what a glob matched is looked up once in
+    the life of the process, and files that come later are not seen. Sources do not use it.
+    """
+    patterns = [file_patterns] if isinstance(file_patterns, str) else file_patterns
+    return [file for pattern in patterns for file in _listed_once(pattern)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _listed_once(pattern: str) -> tuple[str, ...]:
+    return _expanded(pattern) if glob.has_magic(pattern) else (pattern,)
+
+
+def _expanded(pattern: str) -> tuple[str, ...]:
+    return tuple(sorted(set(tf.io.gfile.glob(pattern))))
 
 
 def file_states(paths: Iterable[str]) -> list[tuple[str, int, int]]:
