@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
 import tensorflow as tf
 
-from evalkit.data import CacheDatasetPlaceholder, Feature, Mixture, set_global_cache_dirs
-from evalkit.errors import ArgumentError, FeatureError
+from evalkit.data import CacheDatasetPlaceholder, Feature, Mixture, SourceInfo, set_global_cache_dirs
+from evalkit.errors import ArgumentError, DefinitionError, FeatureError, UnknownNameError
 from evalkit.vocabularies import ByteVocabulary
 
 
@@ -146,3 +147,48 @@ def write_cache(folder, task):
     (folder / "info.train.json").write_text(json.dumps(info))
     (folder / "stats.train.json").write_text(json.dumps({"examples": 10, "inputs_tokens": 10, "targets_tokens": 30}))
     (folder / "COMPLETED").touch()
+
+
+def test_a_replaced_mixture_differs_in_name_and_tasks_only(two_and_three, make_task, inputs_of):
+    class Labelled(Mixture):
+        label = "none"
+
+        @functools.cached_property
+        def number_of_tasks(self):
+            return len(self.tasks)
+
+    def first_only(datasets, rates, seed):
+        return datasets[0]
+
+    original = Labelled("mix", two_and_three.entries, sample_fn=first_only, source_info=SourceInfo("a.py", 3))
+    original.label = "mine"
+    assert (original.total_rate, original.number_of_tasks) == (4, 2)
+    four = make_task("four", preprocessors=[constant(4)])
+    replaced = original.replace("new", [(four, lambda task: 7)])
+    assert type(replaced) is Labelled and replaced.label == "mine" and replaced.source_info == SourceInfo("a.py", 3)
+    assert (replaced.name, replaced.tasks, replaced.total_rate, replaced.number_of_tasks) == ("new", [four], 7, 1)
+    assert inputs_of(replaced.get_dataset().take(3)) == [4, 4, 4]
+    assert (original.name, original.total_rate, len(original.tasks)) == ("mix", 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks", "message"),
+    [
+        ("new", [], "Mixture 'new' does not contain any tasks"),
+        ("new", [("nowhere", 1)], "No task or mixture named 'nowhere'"),
+        ("new", ["nowhere"], "need a rate for each task, 'nowhere' has none"),
+        ("a name", [("nowhere", 1)], "'a name' contains invalid characters"),
+    ],
+)
+def test_a_replaced_mixture_is_checked(two_and_three, name, tasks, message):
+    with pytest.raises((DefinitionError, UnknownNameError), match=message):
+        two_and_three.replace(name, tasks)
+
+
+def test_entries_are_what_was_given(two_and_three):
+    def rate(task):
+        return 5.0
+
+    outer = Mixture("outer", [(two_and_three, rate)])
+    assert outer.entries == [(two_and_three, rate)]
+    assert [(task.name, rate) for task, rate in two_and_three.entries] == [("two", 1), ("three", 3)]

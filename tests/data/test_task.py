@@ -164,6 +164,15 @@ def test_a_preprocessor_that_fails_is_named(make_task, step, message):
     assert (caught.value.__cause__ is None) == (step is forget)
 
 
+def test_a_preprocessor_that_refuses_the_lengths_is_not_blamed(make_task):
+    def refuse(dataset, sequence_length):
+        raise ArgumentError("too short")
+
+    with pytest.raises(ArgumentError, match="^too short") as caught:
+        make_task(preprocessors=[refuse]).get_dataset({"inputs": 1}, shuffle=False)
+    assert caught.value.__notes__ == ["Task 'rows', preprocessor 'refuse' (number 0 of 1) raised this."]
+
+
 def replaced_by(value):
     return [lambda dataset: tf.data.Dataset.from_tensors(value)]
 
