@@ -1,3 +1,3 @@
-"""The command line: `evalkit tasks`, `evalkit score`, `evalkit demo`."""
+"""The command line: `evalkit tasks`, `evalkit cache`, `evalkit score`, `evalkit demo`."""
 
 from evalkit.cli.main import main as main

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -22,6 +23,7 @@ from evalkit.errors import EvalkitError, nearest_names
 
 COMMANDS = {
     "tasks": "list the registered tasks, or show one with real examples",
+    "cache": "write the examples of tasks to disk, once, with Apache Beam",
     "score": "judge outputs that are in a file; no model needed",
     "demo": "train a tiny Flax language model and watch its accuracy rise",
 }
@@ -37,6 +39,7 @@ examples:
   evalkit demo
   evalkit tasks list
   evalkit tasks show gsm8k
+  evalkit cache --import=my_tasks --tasks=mine --output_dir=caches
   evalkit score --task=gsm8k --predictions=outputs.jsonl
   evalkit score --import=my_tasks --task=mine --predictions=outputs.jsonl --log_dir=runs/mine
 
@@ -84,7 +87,7 @@ def _run_command(command: ModuleType, title: str, argv: list[str]) -> int:
     flags.DEFINE_bool("debug", False, "log everything, and show errors with their traceback", flag_values=values)
     command.define_flags(values)
     try:
-        positional = values([title, *argv])[1:]
+        positional = values([title, *with_underscores(argv, values)])[1:]
     except flags.Error as error:
         if {"--help", "-h"} & set(argv):  # required flags may be missing then
             return _show_help(command, title, values)
@@ -96,6 +99,22 @@ def _run_command(command: ModuleType, title: str, argv: list[str]) -> int:
         return _reporting_errors(functools.partial(command.run, values, positional), debug=values.debug)
     except app.UsageError as error:
         return _wrong_usage(str(error), f"{title} --help")
+
+
+def with_underscores(argv: Sequence[str], known: Any) -> list[str]:
+    """`--output-dir` as `--output_dir`, if that is `known`; what comes after `--` is left as it is.
+
+    >>> with_underscores(["--output-dir=a-b", "--", "--output-dir"], {"output_dir"})
+    ['--output_dir=a-b', '--', '--output-dir']
+    """
+    end = argv.index("--") if "--" in argv else len(argv)
+    return [_with_underscores(argument, known) for argument in argv[:end]] + list(argv[end:])
+
+
+def _with_underscores(argument: str, known: Any) -> str:
+    name, equals, value = argument.partition("=")
+    flag = name.lstrip("-").replace("-", "_")
+    return f"--{flag}{equals}{value}" if name.startswith("--") and flag in known else argument
 
 
 def _show_help(command: ModuleType, title: str, values: flags.FlagValues) -> int:

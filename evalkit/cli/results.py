@@ -20,3 +20,17 @@ def where(log_dir: str, task_name: str, last_step: int) -> str:
             f"Curves:    tensorboard --logdir {log_dir}",
         ]
     )
+
+
+def caches(output_dir: str) -> str:
+    """Where offline caches were written, and how they are read.
+
+    >>> print(caches("runs/caches"))
+    Caches:    runs/caches
+    To read:   evalkit.data.set_global_cache_dirs(['runs/caches']), then use_cached=True
+    """
+    lines = [
+        f"Caches:    {output_dir}",
+        f"To read:   evalkit.data.set_global_cache_dirs([{output_dir!r}]), then use_cached=True",
+    ]
+    return "\n".join(lines)

@@ -21,19 +21,25 @@ def define_import_flag(values: flags.FlagValues) -> None:
     )
 
 
-def load_task_modules(values: flags.FlagValues) -> None:
+def load_task_modules(values: flags.FlagValues) -> list[str]:
     """Imports every ready-made task and the modules of `--import`, looking for them in the working directory first.
+
+    Returns:
+      The names of these modules.
 
     Raises:
       ArgumentError: there is no such module.
       DefinitionError: a module raised while it was imported.
     """
-    for module in pkgutil.iter_modules(evalkit.tasks.__path__, "evalkit.tasks."):
-        importlib.import_module(module.name)
+    ready_made = [module.name for module in pkgutil.iter_modules(evalkit.tasks.__path__, "evalkit.tasks.")]
+    for name in ready_made:
+        importlib.import_module(name)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    for name in values["import"].value or ():
+    given = list(values["import"].value or ())
+    for name in given:
         _import_task_module(name)
+    return ready_made + given
 
 
 def _import_task_module(name: str) -> None:

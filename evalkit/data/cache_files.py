@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from evalkit import errors
+from evalkit.data.sources.tensorflow_messages import sentence
 
 
 def task_folder(task_name: str) -> str:
@@ -64,6 +66,25 @@ def manifest_path(cache_dir: str, split: str) -> str:
     return os.path.join(cache_dir, f"manifest.{split}.json")
 
 
+def files_of_split(cache_dir: str, split: str) -> list[str]:
+    """The names of the files with examples of a split, as many as there are."""
+    prefix = os.path.basename(tfrecord_prefix("", split))
+    return [name for name in _names_in(cache_dir) if name.startswith(f"{prefix}-")]
+
+
+def cached_splits(cache_dir: str) -> list[str]:
+    """The splits that are described in the folder of a cache, sorted."""
+    found = (re.fullmatch(r"info\.(.+)\.json", name) for name in _names_in(cache_dir))
+    return sorted(match[1] for match in found if match)
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(tf.io.gfile.listdir(folder))
+    except tf.errors.NotFoundError:
+        return []
+
+
 def read_stats(task_name: str, cache_dir: str, split: str) -> Mapping[str, Any]:
     """The statistics of a cached split.
 
@@ -97,7 +118,9 @@ def read_json(task_name: str, path: str, split: str, what: str) -> Mapping[str, 
             "Was this split cached? Cache the task again with it, or read it with use_cached=False."
         ) from e
     except tf.errors.OpError as e:
-        raise errors.CacheError(f"{what} of task {task_name!r}, split {split!r}, cannot be read: {e.message}.") from e
+        raise errors.CacheError(
+            f"{what} of task {task_name!r}, split {split!r}, cannot be read: {sentence(e.message)}."
+        ) from e
     except ValueError as e:
         raise errors.CacheError(f"{what} of task {task_name!r}, split {split!r}, are not JSON: {path}: {e}.") from e
     if not isinstance(content, dict):

@@ -21,6 +21,7 @@ import tensorflow as tf
 from evalkit import errors
 from evalkit.data.cache_files import manifest_path, read_info, read_json
 from evalkit.data.fingerprint import TaskFingerprint
+from evalkit.data.sources.tensorflow_messages import sentence
 
 FORMAT = 1
 """Of the manifest; one of another format is refused."""
@@ -121,7 +122,7 @@ def _damage_of_file(path: str, expected: CachedFile, contents: bool) -> str | No
     except tf.errors.NotFoundError:
         return f"{path} is missing"
     except tf.errors.OpError as error:
-        return f"{path} cannot be read ({error.message})"
+        return f"{path} cannot be read ({sentence(error.message)})"
     return None
 
 

@@ -6,13 +6,14 @@ files say what the values were, so that they come back with their dtypes and sha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import tensorflow as tf
 
 from evalkit import errors
-from evalkit.data.cache_files import read_info, read_stats, tfrecord_path, tfrecord_prefix
+from evalkit.data.cache_files import files_of_split, read_info, read_stats, tfrecord_path
 from evalkit.data.sources.files_source import FilesSource
 from evalkit.data.tf_example import StoredFeature
 
@@ -75,8 +76,8 @@ def _stored_feature(name: str, shape: Sequence[int | None], dtype: str, legacy: 
 
 def _list_files(task_name: str, cache_dir: str, split: str, num_files: int) -> list[str]:
     expected = [tfrecord_path(cache_dir, split, index, num_files) for index in range(num_files)]
-    found = tf.io.gfile.glob(f"{tfrecord_prefix(cache_dir, split)}-*-of-{num_files:05d}")
-    missing = sorted(set(expected) - set(found))
+    found = {os.path.join(cache_dir, name) for name in files_of_split(cache_dir, split)}
+    missing = sorted(set(expected) - found)
     if missing or not expected:
         raise errors.CacheError(
             f"The cache of task {task_name!r}, split {split!r}, at {cache_dir} is partial: {len(missing)} of "

@@ -13,7 +13,6 @@ cannot pay.)
 from __future__ import annotations
 
 import abc
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -26,11 +25,7 @@ from evalkit.data.shard import ShardInfo
 from evalkit.data.sources.declared_length import with_declared_length
 from evalkit.data.sources.file_patterns import FilePatterns, checked_patterns, file_states, matching_files
 from evalkit.data.sources.source import DataSource
-
-# What TensorFlow wraps around the sentence that matters: graph nodes, names of iterators, the op that was called.
-_WRAPPING = re.compile(
-    r"\{\{.*?\}\}|Error in user-defined function passed to .*?iterator: \S+ |\[Op:.*|assertion failed: ", re.DOTALL
-)
+from evalkit.data.sources.tensorflow_messages import sentence
 
 
 class FilesSource(DataSource):
@@ -157,8 +152,8 @@ class FilesSource(DataSource):
                 for _ in self.read_file(tf.constant(path)):
                     record += 1
             except tf.errors.OpError as error:
-                sentence = _sentence(error.message)
-                return f"file {path!r}, after {record} examples: {sentence}. Restore the file, or leave it out."
+                problem = sentence(error.message)
+                return f"file {path!r}, after {record} examples: {problem}. Restore the file, or leave it out."
         return None
 
     def fingerprint(self, split: str) -> str | None:
@@ -173,8 +168,3 @@ class FilesSource(DataSource):
             return fingerprint((type(self).__name__, files, order, dict(self._reading_arguments())))
         except errors.FingerprintError:
             return None
-
-
-def _sentence(message: str) -> str:
-    """What is wrong, from an error message of TensorFlow."""
-    return " ".join(_WRAPPING.sub("", message).split()).replace("[[]]", "").strip(" .[]")
