@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -45,12 +46,7 @@ def finish_split(plan: SplitPlan) -> None:
             "which splits are cached."
         )
     features = _merged_features(plan, [piece.features for piece in pieces if piece.statistics.num_examples])
-    info = {
-        "features": {feature.name: {"shape": list(feature.shape), "dtype": feature.dtype} for feature in features},
-        "num_shards": plan.num_files,
-        "seqio_version": LAYOUT_VERSION,
-        WRITER_KEY: __version__,
-    }
+    info = {**describe_features(features, plan.num_files), WRITER_KEY: __version__}
     texts = {
         stats_path(plan.folder, plan.split): json_text(statistics.summary()),
         info_path(plan.folder, plan.split): json_text(info),
@@ -63,6 +59,15 @@ def finish_split(plan: SplitPlan) -> None:
     write_text(plan.manifest_path, json_text(manifest.to_json()), plan.work_dir)
     for path, text in texts.items():
         write_text(path, text, plan.work_dir)
+
+
+def describe_features(features: Iterable[StoredFeature], num_files: int) -> dict[str, Any]:
+    """The content of an info file."""
+    return {
+        "features": {feature.name: {"shape": list(feature.shape), "dtype": feature.dtype} for feature in features},
+        "num_shards": num_files,
+        "seqio_version": LAYOUT_VERSION,
+    }
 
 
 def complete(plans: Sequence[SplitPlan]) -> None:

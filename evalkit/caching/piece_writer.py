@@ -95,7 +95,7 @@ def _read(
     with _named_errors(task, plan, piece, statistics):
         for batch in columns.batches():
             protos = serialized(batch)
-            statistics.add(batch, task.output_features, (TOKENS, CHARS))
+            statistics.add(len(protos), batch, task.output_features, (TOKENS, CHARS))
             yield protos
 
 

@@ -11,15 +11,10 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, final
 
+from evalkit.caching.optional_beam import PipelineOptions, beam
 from evalkit.caching.piece_writer import write_piece
 from evalkit.caching.plan import SplitPlan
-from evalkit.errors import ArgumentError, CacheError, missing_extra
-
-try:
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-except ImportError as error:
-    raise missing_extra("apache-beam", "cache", "Offline caching") from error
+from evalkit.errors import ArgumentError, CacheError
 
 LOCAL_RUNNER = "FnApiRunner"
 """Runs the pipeline inside of this process. Beam's own default looks for Prism first, a program that it downloads."""

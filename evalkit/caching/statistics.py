@@ -34,15 +34,18 @@ class SplitStatistics:
         self.num_examples = 0
         self._frequencies: dict[tuple[str, str], Frequencies] = {}
 
-    def add(self, columns: StoredColumns, features: Mapping[str, Feature], units: Iterable[str]) -> None:
-        """Counts a batch of examples (at least one column).
+    def add(
+        self, num_examples: int, columns: StoredColumns, features: Mapping[str, Feature], units: Iterable[str]
+    ) -> None:
+        """Counts a batch of examples.
 
         Args:
-          columns: the examples.
+          num_examples: how many there are.
+          columns: their features.
           features: the output features; those that the examples lack are passed over.
           units: what to count, of `TOKENS` and `CHARS`.
         """
-        self.num_examples += next(iter(columns.values())).num_rows
+        self.num_examples += num_examples
         for name, feature in features.items():
             for unit in units:
                 counts = _COUNTERS[unit](columns[name], feature) if name in columns else None
