@@ -1,7 +1,7 @@
 """Random tasks and random model outputs, as JSON that both libraries can be given.
 
-A case holds all the data; what is code (vocabularies, postprocess functions, metrics) it names, and
-`differential_worker` has it. Outputs are rectangular, since seqio cannot take others; everything else is drawn: right
+A case holds all the data; what is code (vocabularies, postprocess functions, metrics) it names, and `material` and
+`evaluation` have it. Outputs are rectangular, since seqio cannot take others; everything else is drawn: right
 answers, ids beyond the vocabulary, ids after the EOS, empty texts, text that is no ASCII, shuffled pairs, top-k.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-WORDS = ("the", "seven", "Ärger", "naïve", "12", "x=3", "日本", "run", "runs", "#### 4", "", "yes", "no", "🙂", "a-b")
-VOCABULARY_SIZES = {"byte": 259, "byte with extra ids": 359, "sentencepiece": 300, "sentencepiece with extra ids": 400}
+from tests.compat.differential.material import VOCABULARY_SIZES
+from tests.compat.differential.preprocessor_cases import text
+
 POSTPROCESS = (None, "last word", "inputs and role")
 PREDICT_METRICS = ("exact", "mean length", "float32 overlap", "types")
 SCORE_METRICS = ("mean score", "score spread", "score per character")
@@ -63,11 +64,6 @@ def task(rng: random.Random, name: str, vocabulary: str, top_k: bool) -> Case:
         "intermediates": rng.random() < 0.3,
         "aux": {"weight": [rng.random() for _ in rows], "vector": [[rng.gauss(0, 1) for _ in range(3)] for _ in rows]},
     }
-
-
-def text(rng: random.Random) -> str:
-    """Up to eight words, possibly none."""
-    return " ".join(rng.choices(WORDS, k=rng.randint(0, 8)))
 
 
 def predictions(rng: random.Random, rows: int, vocabulary_size: int, top_k: bool) -> list[Any]:

@@ -1,16 +1,12 @@
-"""Evaluates cases with one library and writes what came out; runs in both interpreters.
+"""Evaluates the tasks of a case; runs in both interpreters.
 
-    python -m tests.compat.differential_worker seqio CASES.json RESULTS.json
-
-A metric's value is written as its type and, for a float, all its bits.
+A metric's value is its type and, for a float, all its bits.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,10 +14,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import sentencepiece
 import tensorflow as tf
 
-MODULES = {"seqio": "seqio", "evalkit": "evalkit.compat.seqio"}
+from tests.compat.differential.material import vocabulary
 
 
 def exact(targets, predictions):
@@ -103,34 +98,11 @@ def inputs_and_role(decoded: str, example: Any, is_target: bool) -> str:
 POSTPROCESS = {None: None, "last word": last_word, "inputs and role": inputs_and_role}
 
 
-def main(subject: str, cases: Path, results: Path) -> None:
-    lib = importlib.import_module(MODULES[subject])
-    asked = json.loads(cases.read_text(encoding="utf-8"))
-    model = cases.parent / "vocabulary.model"
-    results.write_text(json.dumps({case["name"]: evaluate(lib, case, model) for case in asked}), encoding="utf-8")
-
-
-def train_vocabulary(folder: Path, texts: Sequence[str]) -> None:
-    """The SentencePiece model that both are given."""
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts),
-        model_prefix=str(folder / "vocabulary"),
-        vocab_size=300,
-        hard_vocab_limit=False,
-        byte_fallback=True,
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        minloglevel=2,
-    )
-
-
-def evaluate(lib: ModuleType, case: dict[str, Any], model: Path) -> dict[str, Any]:
+def run(lib: ModuleType, case: dict[str, Any], folder: Path) -> dict[str, Any]:
     """`{"metrics": {task: {metric: [type, value]}}, "rows": {task: the rows of the JSONL file}}`."""
     tasks = {task["name"]: task for task in case["tasks"]}
     for task in case["tasks"]:
-        register(lib, task, vocabulary(lib, case["vocabulary"], model))
+        register(lib, task, vocabulary(lib, case["vocabulary"], folder))
     lib.MixtureRegistry.add(case["name"], list(tasks), default_rate=1)
     with tempfile.TemporaryDirectory() as log_dir:
         evaluator = lib.Evaluator(
@@ -159,13 +131,6 @@ def evaluate(lib: ModuleType, case: dict[str, Any], model: Path) -> dict[str, An
         "metrics": {task: {name: exactly(value) for name, value in values.items()} for task, values in metrics.items()},
         "rows": {name: [json.loads(line) for line in lines] for name, lines in rows.items()},
     }
-
-
-def vocabulary(lib: ModuleType, kind: str, model: Path) -> Any:
-    extra_ids = 100 if kind.endswith("extra ids") else 0
-    if kind.startswith("byte"):
-        return lib.ByteVocabulary(extra_ids=extra_ids)
-    return lib.SentencePieceVocabulary(str(model), extra_ids=extra_ids)
 
 
 def register(lib: ModuleType, task: dict[str, Any], vocabulary: Any) -> None:
@@ -216,7 +181,3 @@ def put_right(prediction: list[Any], ids: Sequence[int]) -> None:
 
 def exactly(value: Any) -> list[str]:
     return [type(value).__name__, float(value).hex() if isinstance(value, float | np.floating) else repr(int(value))]
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,0 +1,15 @@
+"""Both libraries, for the tests that compare them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.compat.libraries import Libraries
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory):
+    """seqio and evalkit, each in a process that takes cases."""
+    both = Libraries(tmp_path_factory.mktemp("libraries"))
+    yield both
+    both.stop()
