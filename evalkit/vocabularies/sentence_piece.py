@@ -2,9 +2,10 @@
 
 The ids are those of `seqio.SentencePieceVocabulary`: sentinels are appended as pieces `<extra_id_0>` … in reverse
 order, so that `<extra_id_0>` has the highest id, and a normaliser may be overridden. tensorflow-text is not needed;
-texts are encoded in batches by the library. Where it is installed, `encode_tf` is its operation, and then the iterator
-over a tokenised dataset can be checkpointed. It has the library's code in it, so the ids are the same, with one
-exception seen: of two segmentations with exactly equal scores ("33 3" and "3 33") it may take the other one.
+texts are encoded in batches by the library. Where it is installed, `encode_tf` inside a graph is its operation, and
+then the iterator over a tokenised dataset can be checkpointed. It has the library's code in it, so the ids are the
+same, with one exception seen: of two segmentations with exactly equal scores ("33 3" and "3 33") it may take the other
+one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class SentencePieceVocabulary(Vocabulary):
 
     @property
     def tf_tokenizer(self) -> Any:
-        """tensorflow-text's tokenizer, built once.
+        """tensorflow-text's tokenizer, built at each access as a part of the graph that it is used in.
 
         Raises:
           MissingExtraError: tensorflow-text is not installed.
@@ -138,13 +139,16 @@ class SentencePieceVocabulary(Vocabulary):
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.DecodeIds([int(i) for i in ids]))
 
+    @property
+    def _by_tensorflow_text(self) -> bool:
+        # Outside of a graph it runs a hundred small operations for each call, which takes milliseconds.
+        return self.encodes_in_graph and not tf.executing_eagerly()
+
     def _encode_tf(self, s: Any) -> Any:
-        return self.tf_tokenizer.tokenize(s) if self.encodes_in_graph else super()._encode_tf(s)
+        return self.tf_tokenizer.tokenize(s) if self._by_tensorflow_text else super()._encode_tf(s)
 
     def _decode_tf(self, ids: Any) -> Any:
-        # Outside a graph tensorflow-text runs a hundred small operations for each call, which takes milliseconds.
-        in_graph = self.encodes_in_graph and not tf.executing_eagerly()
-        return self.tf_tokenizer.detokenize(ids) if in_graph else super()._decode_tf(ids)
+        return self.tf_tokenizer.detokenize(ids) if self._by_tensorflow_text else super()._decode_tf(ids)
 
     def _encode_batch(self, texts: Sequence[str | bytes]) -> Ragged:
         return self._loaded().encode(texts)

@@ -35,23 +35,24 @@ def require(purpose: str) -> None:
 
 
 def sentencepiece_tokenizer(model: bytes) -> Any:
-    """The tokenizer of a serialized model; the same object for the same model, in eager execution.
+    """A new tokenizer of a serialized model, as a part of the graph that is being built, if there is one.
 
-    It holds a resource, so it is built outside of whatever function is being traced; one that was built inside could
-    not be used in the next function. Building takes milliseconds, which seqio spends on every access.
+    What holds the model belongs to the operation that read it. One that was made outside of the graph is gone with
+    TensorFlow's caches, which `tf.random.set_seed` empties, and then no dataset that uses it can be read any more.
 
     Raises:
       MissingExtraError: tensorflow-text is not installed.
     """
     require("SentencePieceVocabulary.tf_tokenizer")
-    with tf.init_scope():
-        return _shared_sentencepiece(model) if tf.executing_eagerly() else _sentencepiece(model)
+    module: Any = _module()
+    return module.SentencepieceTokenizer(model=model)
 
 
 def word_piece_tokenizer(file: bytes, options: tuple[tuple[str, Any], ...]) -> Any:
-    """The BERT tokenizer with the pieces of `file`, one a line, and these arguments; shared as the one above is.
+    """The BERT tokenizer with the pieces of `file`, one a line, and these arguments; one object in eager execution.
 
-    Ids are int32; those of pieces that are not in the file are the number of its lines.
+    Ids are int32; those of pieces that are not in the file are the number of its lines. The table of pieces is a named
+    resource, built outside of whatever function is being traced, so that it can be used in the next one too.
 
     Raises:
       MissingExtraError: tensorflow-text is not installed.
@@ -59,11 +60,6 @@ def word_piece_tokenizer(file: bytes, options: tuple[tuple[str, Any], ...]) -> A
     require("BertWordPieceVocabulary")
     with tf.init_scope():
         return _shared_word_piece(file, options) if tf.executing_eagerly() else _word_piece(file, options)
-
-
-def _sentencepiece(model: bytes) -> Any:
-    module: Any = _module()
-    return module.SentencepieceTokenizer(model=model)
 
 
 def _word_piece(file: bytes, options: tuple[tuple[str, Any], ...]) -> Any:
@@ -74,5 +70,4 @@ def _word_piece(file: bytes, options: tuple[tuple[str, Any], ...]) -> Any:
     return module.BertTokenizer(table, token_out_type=tf.int32, **dict(options))
 
 
-_shared_sentencepiece = functools.lru_cache(maxsize=16)(_sentencepiece)
 _shared_word_piece = functools.lru_cache(maxsize=16)(_word_piece)

@@ -116,7 +116,8 @@ class Vocabulary(abc.ABC):
 
     def _encode_tf(self, s: Any) -> Any:
         """Ids of a string tensor of any rank, with one more dimension for the tokens."""
-        python_encoding.announce(type(self).__name__, self.in_graph_remedy)
+        if not tf.executing_eagerly():
+            python_encoding.announce(type(self).__name__, self.in_graph_remedy)
         return python_encoding.encode_strings(self, s)
 
     def _decode_tf(self, ids: Any) -> Any:

@@ -174,3 +174,10 @@ def test_files_that_cannot_be_read(tmp_path):
     path.write_text("a\nb\na\n")
     with pytest.raises(errors.DefinitionError, match="vocab.txt' has the piece 'a' twice"):
         BertWordPieceVocabulary(str(path))
+
+
+@needs_tensorflow_text
+def test_datasets_outlive_the_caches_of_tensorflow(vocabulary):
+    before = tf.data.Dataset.from_tensors("testing this").map(vocabulary.encode_tf)
+    tf.random.set_seed(1)
+    assert [ids.tolist() for ids in before.as_numpy_iterator()] == [vocabulary.encode("testing this")]

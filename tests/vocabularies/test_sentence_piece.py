@@ -146,13 +146,15 @@ def test_without_tensorflow_text_its_tokenizer_names_the_extra(unigram):
         vocabulary.tf_tokenizer  # noqa: B018
 
 
-@pytest.mark.skipif(
+needs_tensorflow_text = pytest.mark.skipif(
     not tensorflow_text.is_installed(), reason="tensorflow-text is not installed: pip install '.[text]'"
 )
+
+
+@needs_tensorflow_text
 def test_with_tensorflow_text_iterators_can_be_checkpointed(unigram, tmp_path):
     vocabulary = SentencePieceVocabulary(unigram)
     assert vocabulary.encodes_in_graph
-    assert vocabulary.tf_tokenizer is vocabulary.tf_tokenizer
     dataset = tf.data.Dataset.from_tensor_slices(TEXTS).map(vocabulary.encode_tf)
     assert [ids.tolist() for ids in dataset.as_numpy_iterator()] == [vocabulary.encode(text) for text in TEXTS]
     iterator = iter(dataset)
@@ -161,3 +163,14 @@ def test_with_tensorflow_text_iterators_can_be_checkpointed(unigram, tmp_path):
     after = next(iterator).numpy().tolist()
     tf.train.Checkpoint(iterator=iterator).restore(path)
     assert next(iterator).numpy().tolist() == after
+
+
+@needs_tensorflow_text
+def test_datasets_outlive_the_caches_of_tensorflow(unigram):
+    """What `tf.random.set_seed` does to resources of operations that nobody else holds."""
+    vocabulary = SentencePieceVocabulary(unigram)
+    before = tf.data.Dataset.from_tensor_slices(TEXTS).map(vocabulary.encode_tf)
+    tf.random.set_seed(1)
+    after = tf.data.Dataset.from_tensor_slices(TEXTS).map(vocabulary.encode_tf).map(vocabulary.decode_tf)
+    assert [ids.tolist() for ids in before.as_numpy_iterator()] == [vocabulary.encode(text) for text in TEXTS]
+    assert len(list(after)) == len(TEXTS)
