@@ -61,10 +61,12 @@ def parameters_of(function: Function) -> Parameters:
 def parameter_names(function: Function) -> frozenset[str]:
     """The names of all parameters that `function` still takes; empty where Python cannot tell.
 
+    An instance of a dataclass takes arguments as fields too, see `add_kwargs_to_transform`.
+
     >>> sorted(parameter_names(functools.partial(lambda a, b, c=1: a, 0, c=2)))
     ['b', 'c']
     """
-    return frozenset(parameters_of(function).names)
+    return frozenset((*parameters_of(function).names, *getattr(function, "__dataclass_fields__", ())))
 
 
 def requires(function: Function, parameter: str) -> bool:

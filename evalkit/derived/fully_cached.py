@@ -136,7 +136,8 @@ class _Plan:
             if isinstance(step, CacheDatasetPlaceholder):
                 files = step.file_shuffle_buffer_size
             else:
-                steps.append(AtFixedLengths(step, self.lengths) if _takes_lengths(step) else step)
+                takes_lengths = "sequence_length" in parameter_names(step)
+                steps.append(AtFixedLengths(step, self.lengths) if takes_lengths else step)
         cached = CacheDatasetPlaceholder(required=True, file_shuffle_buffer_size=files)
         return task.replace(
             name=name,
@@ -163,10 +164,6 @@ def _add(original: Task | Mixture, original_name: str, plan: _Plan) -> Any:
     result = visit(original, plan.name_of(original_name))
     register_all(made.values())
     return result
-
-
-def _takes_lengths(step: Preprocessor) -> bool:
-    return "sequence_length" in parameter_names(step) or hasattr(step, "sequence_length")
 
 
 def _same(one: Task | Mixture, other: Task | Mixture) -> bool:

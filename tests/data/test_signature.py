@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import pytest
@@ -26,6 +27,14 @@ class Preprocessor:
         return dataset
 
 
+@dataclasses.dataclass
+class Cutting:
+    sequence_length: int = 0
+
+    def __call__(self, dataset):
+        return dataset
+
+
 # function, its name, its parameters, whether it requires sequence_length
 CASES = [
     (trim, "trim", {"dataset", "sequence_length", "side"}, True),
@@ -37,6 +46,7 @@ CASES = [
     (functools.wraps(trim)(lambda *args: args), "trim", {"dataset", "sequence_length", "side"}, True),
     (mapped, "mapped", {"example", "sequence_length"}, False),  # the signature of what is decorated
     (Preprocessor(), "Preprocessor", {"dataset", "output_features"}, False),
+    (Cutting(), "Cutting", {"dataset", "sequence_length"}, False),
     (lambda dataset: dataset, "<lambda>", {"dataset"}, False),
     (dict, "dict", set(), False),  # a builtin without a signature
 ]
