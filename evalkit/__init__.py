@@ -30,7 +30,17 @@ _ROOMS = {
         "ByteVocabulary HuggingFaceVocabulary PassThroughVocabulary SentencePieceVocabulary Vocabulary"
     ),
 }
-_MODULES = ("errors", "preprocessors", "metrics", "loggers", "vocabularies", "feature_converters", "data", "evaluation")
+_MODULES = (
+    "errors",
+    "preprocessors",
+    "metrics",
+    "loggers",
+    "vocabularies",
+    "feature_converters",
+    "data",
+    "derived",
+    "evaluation",
+)
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 if TYPE_CHECKING:
