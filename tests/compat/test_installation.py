@@ -30,8 +30,9 @@ def folder(tmp_path_factory):
 def installed(folder):
     """What `installed_worker` saw."""
     done = run("-m", "tests.compat.installed_worker", str(folder))
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")] or [done.stderr]
-    return json.loads(line.removeprefix("RESULT "))
+    marked = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    assert marked, done.stderr[-3000:]
+    return json.loads(marked[0].removeprefix("RESULT "))
 
 
 def test_whichever_way_a_library_imports_seqio_it_gets_evalkit(installed):
