@@ -151,7 +151,8 @@ class FewshotDataSource(DataSource):
         if None in parts:
             return None
         steps = (self._train_preprocessors, self._eval_preprocessors)
-        shots = (self._num_shots, self._train_feature_keys, self._shuffle_buffer_size, self._eval_on_fixed_exemplars)
+        fixed = self._eval_on_fixed_exemplars and split != self._train_split
+        shots = (self._num_shots, self._train_feature_keys, self._shuffle_buffer_size, fixed)
         try:
             return fingerprint(("FewshotDataSource", parts, steps, shots))
         except errors.FingerprintError:

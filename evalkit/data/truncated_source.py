@@ -43,13 +43,14 @@ class TruncatedDatasetProvider(DataSource):
         Raises:
           ArgumentError: a size is less than 1.
         """
-        for name, size in {**split_sizes, "shuffle_buffer_size": shuffle_buffer_size or SHUFFLE_BUFFER_SIZE}.items():
+        sizes = {f"split_sizes[{name!r}]": size for name, size in split_sizes.items()}
+        sizes["shuffle_buffer_size"] = shuffle_buffer_size or SHUFFLE_BUFFER_SIZE
+        for what, size in sizes.items():
             if size < 1:
-                what = name if name == "shuffle_buffer_size" else f"split_sizes[{name!r}]"
                 raise errors.ArgumentError(f"{what} must be at least 1, found {size}.")
         self.child = child
         self.split_sizes = dict(split_sizes)
-        self.shuffle_buffer_size = shuffle_buffer_size or SHUFFLE_BUFFER_SIZE
+        self.shuffle_buffer_size = sizes["shuffle_buffer_size"]
         super().__init__(
             (),
             caching_permitted=child.caching_permitted,

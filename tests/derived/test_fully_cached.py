@@ -92,7 +92,7 @@ def test_it_can_only_be_read_from_its_cache_and_with_its_lengths(add):
     new = add_fully_cached_task("full", LENGTHS)
     with pytest.raises(errors.ArgumentError, match="Task 'full_i5_t6' requires caching"):
         new.get_dataset()
-    with pytest.raises(errors.NotCachedError, match="Task 'full_i5_t6' does not exist in any of the task cache"):
+    with pytest.raises(errors.NotCachedError, match="'full_i5_t6' does not exist in any of the task cache"):
         new.get_dataset(use_cached=True)
     read = new.preprocess_postcache
     dataset = tf.data.Dataset.from_tensors({"inputs": [1], "targets": [2]})
@@ -139,12 +139,10 @@ def test_a_split_that_was_not_cached_is_named(add, cache):
     add(splits=["train", "test"])
     new = add_fully_cached_task("full", LENGTHS)
     cache(new)
-    with pytest.raises(errors.CacheError, match="task 'full_i5_t6', split 'test'.* cache"):
+    with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* split.* test.*Was this split cached"):
         new.get_dataset(split="test", use_cached=True)
     mixture = evalkit.Mixture("mix", [(new, 1)])
-    with pytest.raises(
-        errors.CacheError, match="(?s)task 'full_i5_t6', split 'test'.*This was task .* of mixture 'mix'"
-    ):
+    with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* test.*This was task .* of mixture 'mix'"):
         mixture.get_dataset(split="test", use_cached=True)
 
 
