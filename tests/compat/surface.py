@@ -88,15 +88,28 @@ AT_TOP = ("dataset_providers", "feature_converters", "loggers", "utils", "vocabu
 """Modules all of whose names are names of `seqio` itself."""
 
 LEFT_OUT = {
+    "FakeLazyTfds": "a stand-in for the inside of seqio's TFDS loader, for seqio's own tests",
+    "FakeMixtureTest": "the harness of seqio's own tests, over its own data and private names",
+    "FakeTaskTest": "the harness of seqio's own tests, over its own data and private names",
+    "FakeTfdsInfo": "a stand-in for the inside of seqio's TFDS loader, for seqio's own tests",
     "GrainFeatureConverter": "in seqio it does nothing but raise NotImplementedError",
     "PyGloveTunableMixture": "nobody uses it: rates that PyGlove tunes; a rate may be a function instead",
+    "TEST_DATA_DIR": "the data of seqio's own tests, which come with seqio",
     "TensorBoardLoggerV1": "nobody uses it: TensorFlow 1's way; what TensorBoardLogger writes any TensorBoard reads",
     "WriteExampleArrayRecord": "seqio itself cannot read a cache of array records; caches are TFRecords",
     "WriteToArrayRecord": "the inside of WriteExampleArrayRecord",
     "append_eos_after_trim_impl": "the inside of append_eos_after_trim, for one example; call that",
+    "bertwordpiece_vocab": "a vocabulary out of the data of seqio's own tests",
     "fully_qualified_class_name": "no part of evaluating: it formats a class's name",
+    "get_fake_dataset": "examples of seqio's own tests",
+    "random_token_preprocessor": "a preprocessor of seqio's own tests",
+    "sentencepiece_vocab": "a vocabulary out of the data of seqio's own tests",
     "set_preprocessor_seed": "it sets a hidden argument of seqio's own maps; map_seed_manager seeds preprocessors",
     "skip_none_value_dict_factory": "the inside of the JSON encoder",
+    "split_tsv_preprocessor": "a preprocessor of seqio's own tests",
+    "test_text_preprocessor": "a preprocessor of seqio's own tests",
+    "test_token_preprocessor": "a preprocessor of seqio's own tests",
+    "token_preprocessor_no_sequence_length": "a preprocessor of seqio's own tests",
     "tokenize_impl": "the inside of tokenize, for one example; call that",
 }
 """Names that evalkit has no counterpart of on purpose, with the reason; the page \"Coming from seqio\" cites it."""
