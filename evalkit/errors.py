@@ -68,6 +68,22 @@ class ModelOutputError(EvalkitError, ValueError):
     """What a model function returned cannot be matched with the examples that it was given."""
 
 
+class ModelError(EvalkitError, ValueError):
+    """A model and its parameters that do not fit each other, or functions that do not do what their contract says."""
+
+
+class CheckpointError(EvalkitError, ValueError):
+    """A checkpoint that is missing, partial, or of another structure than the model's; the message names the path."""
+
+
+class RowError(EvalkitError, ValueError):
+    """A row of tokens that a model cannot take: ids it does not know, too long, nothing to score; names the row."""
+
+
+class ProcessError(EvalkitError, RuntimeError):
+    """Several processes that compute together and do not agree, or of which one failed; raised on every one."""
+
+
 class PostprocessError(EvalkitError, ValueError):
     """A postprocess function that raised; the message names the task and the example."""
 

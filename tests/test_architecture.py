@@ -30,6 +30,7 @@ RANKS = {
     "vocabularies": 2,
     "metrics": 2,
     "converter": 3,
+    "inference": 3,
     "data": 4,
     "preprocessors": 5,
     "loggers": 5,

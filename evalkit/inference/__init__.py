@@ -1,0 +1,1 @@
+"""From a model and its parameters to scores and samples: batched, sharded, compiled a bounded number of times."""

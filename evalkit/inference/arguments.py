@@ -1,0 +1,32 @@
+"""Checks that several parts of this room make of their arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evalkit.errors import ArgumentError, ArgumentTypeError
+
+
+def whole_number(name: str, value: Any, *, least: int = 1) -> int:
+    """`value` as an `int`.
+
+    Args:
+      name: of the argument, for the message.
+      value: an integer, of numpy too; not a bool.
+      least: what it must be at least.
+
+    Raises:
+      ArgumentTypeError: it is not an integer.
+      ArgumentError: it is too small.
+
+    Example:
+      >>> whole_number("token_budget", 4096)
+      4096
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentTypeError(f"{name} must be a whole number, found {value!r} ({type(value).__name__}).")
+    if value < least:
+        raise ArgumentError(f"{name} must be at least {least}, found {value}.")
+    return int(value)
