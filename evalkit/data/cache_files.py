@@ -22,6 +22,8 @@ import tensorflow as tf
 from evalkit import errors
 from evalkit.data.sources.tensorflow_messages import sentence
 
+_NOT_CACHED = "Was this split cached? Cache the task again with it, or read it with use_cached=False."
+
 
 def task_folder(task_name: str) -> str:
     """The folder of a task inside of a cache directory.
@@ -91,7 +93,13 @@ def read_stats(task_name: str, cache_dir: str, split: str) -> Mapping[str, Any]:
     Raises:
       CacheError: there are none, or the file is damaged.
     """
-    return read_json(task_name, stats_path(cache_dir, split), split, "Stats")
+    path = stats_path(cache_dir, split)
+    if not tf.io.gfile.exists(path):
+        raise errors.with_remedy(
+            errors.CacheError(f"Stats do not exist for {task_name!r} split: {split}"),
+            f"There is no {path}. {_NOT_CACHED}",
+        )
+    return read_json(task_name, path, split, "Stats")
 
 
 def read_info(task_name: str, cache_dir: str, split: str) -> Mapping[str, Any]:
@@ -114,8 +122,7 @@ def read_json(task_name: str, path: str, split: str, what: str) -> Mapping[str, 
             content = json.load(f)
     except tf.errors.NotFoundError as e:
         raise errors.CacheError(
-            f"{what} do not exist for task {task_name!r}, split {split!r}: there is no {path}. "
-            "Was this split cached? Cache the task again with it, or read it with use_cached=False."
+            f"{what} do not exist for task {task_name!r}, split {split!r}: there is no {path}. {_NOT_CACHED}"
         ) from e
     except tf.errors.OpError as e:
         raise errors.CacheError(

@@ -80,9 +80,10 @@ class NameTable(Generic[P]):
             return
         with self._lock:
             if name in self._providers and not override:
-                raise errors.DuplicateNameError(
+                raise errors.with_remedy(
+                    errors.DuplicateNameError(f"Attempting to register duplicate provider: {name}"),
                     f"{self.kind.capitalize()} {name!r} is already registered, at {self._sites[name]}; this is "
-                    f"{site}. Pick another name, or pass override=True to replace it."
+                    f"{site}. Pick another name, or pass override=True to replace it.",
                 )
             self._providers[name], self._sites[name] = provider, site
             self._importers.pop(name, None)

@@ -97,9 +97,9 @@ def cache_of(task_name: str) -> CacheFolder:
     found = find_cache(task_name)
     if found is None:
         searched = ", ".join(_accepts_stale) or "none are set; see set_global_cache_dirs"
-        raise errors.NotCachedError(
-            f"Task {task_name!r} does not exist in any of the task cache directories ({searched}). "
-            f"Expected {completed_path(os.path.join('<directory>', task_folder(task_name)))}. "
-            "Cache the task, or read it with use_cached=False."
+        raise errors.with_remedy(
+            errors.NotCachedError(f"{task_name!r} does not exist in any of the task cache directories."),
+            f"They are: {searched}. Expected {completed_path(os.path.join('<directory>', task_folder(task_name)))} in "
+            "one of them. Cache the task, or read it with use_cached=False.",
         )
     return found

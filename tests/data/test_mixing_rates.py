@@ -96,7 +96,7 @@ def test_a_statistic_that_is_missing(make_cached):
 
 @pytest.mark.parametrize("rate_of", [mixing_rate_num_characters, mixing_rate_num_examples])
 def test_a_split_that_was_not_cached(make_cached, rate_of):
-    with pytest.raises(CacheError, match="task 'cached', split 'train'"):
+    with pytest.raises(CacheError, match="do not exist for 'cached' split: train"):
         rate_of(make_cached(split="test", examples=3))
 
 

@@ -55,9 +55,9 @@ def test_the_place_of_registration_is_found(make_source, features):
 def test_a_duplicate_says_where_both_are(make_source, features):
     line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
     TaskRegistry.add("numbers", source=make_source(), output_features=features)
-    with pytest.raises(DuplicateNameError, match="Task 'numbers' is already registered") as caught:
+    with pytest.raises(DuplicateNameError, match="duplicate provider: numbers\nTask 'numbers' is already") as caught:
         TaskRegistry.add("numbers", source=make_source(), output_features=features)
-    assert f"{__file__}:{line}; this is {__file__}:{line + 2}. Pick another name" in str(caught.value)
+    assert f"{__file__}:{line}; this is {__file__}:{line + 2}. Pick another name" in caught.value.__notes__[0]
 
 
 def test_override_replaces_on_purpose(add):

@@ -115,11 +115,24 @@ from evalkit.compat.seqio.vocabularies import PassThroughVocabulary as PassThrou
 from evalkit.compat.seqio.vocabularies import SentencePieceVocabulary as SentencePieceVocabulary
 from evalkit.compat.seqio.vocabularies import UnigramVocabulary as UnigramVocabulary
 from evalkit.compat.seqio.vocabularies import Vocabulary as Vocabulary
+from evalkit.compat.shared_names import share_names
 
 helpers = seqio_helpers
 utils = seqio_utils
 sys.modules[f"{__name__}.helpers"] = helpers
 sys.modules[f"{__name__}.utils"] = utils
+share_names(
+    dataset_providers,
+    evaluation,
+    experimental,
+    feature_converters,
+    helpers,
+    loggers,
+    metrics,
+    preprocessors,
+    utils,
+    vocabularies,
+)
 
 __version__ = "0.0.20"  # of seqio, whose names these are
 
