@@ -40,6 +40,7 @@ _MODULES = (
     "data",
     "derived",
     "evaluation",
+    "testing",
 )
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
