@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENTS = ("seqio==0.0.20", "tensorboard", "importlib_resources")
-"""seqio's metadata names neither of the other two, and its TensorBoard logger and tensorflow-datasets need them."""
+REQUIREMENTS = ("seqio==0.0.20", "tensorboard", "importlib_resources", "google-crc32c")
+"""seqio's metadata names none of the others: its TensorBoard logger, tensorflow-datasets and Beam's TFRecords need them."""
 
 VARIABLE = "EVALKIT_SEQIO_PYTHON"
 FOLDER = Path(__file__).parents[2] / "build" / "seqio-venv"

@@ -1,6 +1,6 @@
 """The rows have the fields and values of seqio's, written by seqio 0.0.20 from the same data in its own environment.
 
-Needs an interpreter with seqio 0.0.20, named by EVALKIT_SEQIO_PYTHON; CI sets one up.
+Needs an interpreter with seqio 0.0.20, named by EVALKIT_SEQIO_PYTHON.
 """
 
 from __future__ import annotations
