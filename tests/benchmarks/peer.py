@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = ("seqio==0.0.20", "tensorboard", "importlib_resources", "google-crc32c")
-"""seqio's metadata names none of the others: its TensorBoard logger, tensorflow-datasets and Beam's TFRecords need them."""
+"""seqio's metadata names none of the others, which its TensorBoard logger, TFDS and Beam's TFRecords need."""
 
 VARIABLE = "EVALKIT_SEQIO_PYTHON"
 FOLDER = Path(__file__).parents[2] / "build" / "seqio-venv"
