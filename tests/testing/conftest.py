@@ -1,4 +1,4 @@
-"""A small task with a metric of each kind, which looks its capitals up in its own source."""
+"""A small task with a metric of each kind of output, and runs of pytest within a test."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import pytest
 
 from evalkit import ByteVocabulary, Feature, InMemoryDataSource, Task, TaskRegistry, preprocessors
+from tests.testing.inner_runs import HEAD, OPTIONS
 
 ROWS = [{"country": "Peru", "capital": "Lima"}, {"country": "Mali", "capital": "Bamako"}]
 
@@ -60,3 +61,16 @@ def capitals():
 def judged(capitals):
     """The same with a metric of each kind of output."""
     return capitals.replace(metric_fns=[exact, mean_score, weighted])
+
+
+@pytest.fixture
+def run(pytester):
+    """Runs the tests of one module in this process, and expects all of them to pass."""
+
+    def run_module(tests: str, *options: str, head: str = HEAD, **outcomes: int) -> pytest.RunResult:
+        pytester.makepyfile(head + tests)
+        result = pytester.runpytest_inprocess(*OPTIONS, *options)
+        result.assert_outcomes(**(outcomes or {"passed": tests.count("def test_")}))
+        return result
+
+    return run_module
