@@ -86,7 +86,9 @@ def test_a_part_that_cannot_be_fingerprinted(make_task, write_caches):
 
 
 WRONG_FEATURES = {
-    "is missing its output feature 'targets'": {"targets": Feature(PassThroughVocabulary(9))},
+    "missing expected output feature after preprocessing: targets\nThe task .* its examples have 'line'": {
+        "targets": Feature(PassThroughVocabulary(9))
+    },
     "incorrect type for feature 'line'": {"line": Feature(PassThroughVocabulary(9), rank=0)},
     "incorrect rank for feature 'line'": {"line": Feature(PassThroughVocabulary(9), dtype=tf.string)},
 }
