@@ -26,7 +26,7 @@ from tests.benchmarks import corpus, peer, table
 from tests.benchmarks.measure import MARK
 
 ROOT = Path(__file__).parents[2]
-WORKERS = ("import_cost", "registry", "packing", "evaluate", "construct", "calls", "memory", "beside")
+WORKERS = ("import_cost", "registry", "packing", "merging", "evaluate", "construct", "calls", "memory", "beside")
 EVALUATE_VARIANTS = ("plain", "four metrics", "postprocess", "json", "json+tensorboard")
 VARIANTS = {"seqio": EVALUATE_VARIANTS, "evalkit": (*EVALUATE_VARIANTS, "ragged")}
 """seqio raises on ragged outputs under NumPy >= 1.24."""
@@ -180,6 +180,10 @@ def packing_figures(call: Call) -> Named:
     yield "pack short examples (encoder-decoder), CPU", call("packing")["us"]
 
 
+def merging_figures(call: Call) -> Named:
+    yield "merge the metrics of 800 batches, CPU", call("merging")["cpu"]
+
+
 def evaluate_figures(call: Call) -> Named:
     variants = call("evaluate", variants=VARIANTS[call.subject])
     plain = variants["plain"]["steady"]
@@ -228,6 +232,7 @@ WORKER_FIGURES = {
     "import_cost": import_figures,
     "registry": registry_figures,
     "packing": packing_figures,
+    "merging": merging_figures,
     "evaluate": evaluate_figures,
     "construct": construct_figures,
     "calls": call_figures,

@@ -77,6 +77,7 @@ BARS = (
     Bar("register 10,000 tasks, CPU", "s", at_most=0.3),
     Bar("rates of 2,000 tasks in nested mixtures, CPU", "s", at_most=0.02),
     Bar("pack short examples (encoder-decoder), CPU", "us/example", times_less=5),
+    Bar("merge the metrics of 800 batches, CPU", "s", at_most=0.2),
     Bar("main-thread loop: time lost to metrics beside it", "s", times_less=10),
     Bar("  time evaluate() held the caller", "s"),
 )
