@@ -123,7 +123,10 @@ def _check_examples(task: Task, plan: SplitPlan) -> None:
             finished = task.preprocess_postcache(dataset, sequence_length=None, seed=0)
             check_output_features(task.name, finished, task.output_features)
     except FeatureError as error:
-        raise FeatureError(f"{plan}: {error}") from error
+        of_split = FeatureError(f"{plan}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            of_split.add_note(note)
+        raise of_split from error
 
 
 def _finished(plan: SplitPlan, pieces_before: int | None) -> SplitOutcome:

@@ -88,7 +88,8 @@ class TaskDefinition:
             for fn in self.metric_fns:
                 metric_fn_output_type(fn)
         except errors.DefinitionError as e:
-            raise errors.DefinitionError(f"Task {self.name!r}: {e}") from e
+            e.add_note(f"The task is {self.name!r}.")
+            raise
 
     def _cache_step(self) -> int | None:
         steps = [i for i, step in enumerate(self.preprocessors) if isinstance(step, CacheDatasetPlaceholder)]

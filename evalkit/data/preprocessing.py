@@ -97,22 +97,30 @@ def check_output_features(task_name: str, dataset: tf.data.Dataset, output_featu
         if name in spec:
             _check_spec(task_name, name, feature, spec[name])
         elif feature.required:
-            raise errors.FeatureError(
-                f"Task {task_name!r} is missing its output feature {name!r} after preprocessing: the examples have "
-                f"{', '.join(map(repr, spec)) or 'no features'}. Rename one (the preprocessor rekey), or declare the "
-                "feature with required=False."
+            raise errors.with_remedy(
+                errors.FeatureError(f"Task dataset is missing expected output feature after preprocessing: {name}"),
+                f"The task is {task_name!r}; its examples have {', '.join(map(repr, spec)) or 'no features'}. Rename "
+                "one (the preprocessor rekey), or declare the feature with required=False.",
             )
 
 
 def _check_spec(task_name: str, name: str, feature: Feature, spec: Any) -> None:
     if spec.dtype != feature.dtype:
-        raise errors.FeatureError(
-            f"Task {task_name!r} has incorrect type for feature {name!r} after preprocessing: Got {spec.dtype.name}, "
-            f"expected {feature.dtype.name}. Cast it in the last preprocessor, or declare dtype=tf.{spec.dtype.name}."
+        raise errors.with_remedy(
+            errors.FeatureError(
+                f"Task dataset has incorrect type for feature {name!r} after preprocessing: Got {spec.dtype.name}, "
+                f"expected {feature.dtype.name}"
+            ),
+            f"The task is {task_name!r}. Cast the feature in its last preprocessor, or declare "
+            f"dtype=tf.{spec.dtype.name}.",
         )
     if spec.shape.rank != feature.rank:
         found = "an unknown rank" if spec.shape.rank is None else spec.shape.rank
-        raise errors.FeatureError(
-            f"Task {task_name!r} has incorrect rank for feature {name!r} after preprocessing: Got {found}, expected "
-            f"{feature.rank}. Declare the rank that it has, or reshape it (tf.ensure_shape where the rank is unknown)."
+        raise errors.with_remedy(
+            errors.FeatureError(
+                f"Task dataset has incorrect rank for feature {name!r} after preprocessing: Got {found}, expected "
+                f"{feature.rank}"
+            ),
+            f"The task is {task_name!r}. Declare the rank that the feature has, or reshape it (tf.ensure_shape where "
+            "the rank is unknown).",
         )

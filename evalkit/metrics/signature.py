@@ -79,11 +79,15 @@ def _read_output_type(fn: Callable[..., Any]) -> ModelOutputType:
     required = [p for p in signature.parameters.values() if p.default is p.empty and p.kind not in variadic]
     output_type = _OUTPUT_TYPES.get(tuple(p.name for p in required))
     if output_type is None or any(p.kind is p.POSITIONAL_ONLY for p in required):
-        raise errors.DefinitionError(
-            f"Metric function {metric_fn_name(fn)!r}{_location(fn)} has the signature {signature}, from which evalkit "
-            "cannot tell what it judges. It is called by keyword: its parameters without a default must be "
-            "(targets, predictions), (targets, scores) or (targets, predictions, aux_values), in this order; "
-            "others need a default, or functools.partial."
+        raise errors.with_remedy(
+            errors.DefinitionError(
+                "Metric functions must have positional arguments matching either ('targets', 'scores'), ('targets', "
+                "'predictions') or ('targets', 'predictions', 'aux_values'). Got: "
+                f"{tuple(p.name for p in required)}"
+            ),
+            f"{metric_fn_name(fn)!r}{_location(fn)} has the signature {signature}, from which evalkit cannot tell what "
+            "it judges. It is called by keyword: what has no default must be one of these lists, in this order; other "
+            "parameters need a default, or functools.partial.",
         )
     return output_type
 

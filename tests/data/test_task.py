@@ -180,22 +180,26 @@ def replaced_by(value):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"inputs": [0]}, "is missing its output feature 'targets' after preprocessing: the examples have 'inputs'"),
+        (
+            {"inputs": [0]},
+            "missing expected output feature after preprocessing: targets\nThe task .* its examples have 'inputs'",
+        ),
         ({"inputs": [0], "targets": ["a"]}, "incorrect type for feature 'targets'.* Got string, expected int32"),
         ({"inputs": [0], "targets": 0}, "incorrect rank for feature 'targets'.* Got 0, expected 1"),
         ([0], "examples must be dictionaries"),
     ],
 )
 def test_examples_that_break_the_promise(make_task, value, message):
-    with pytest.raises(FeatureError, match=f"Task 'rows'.* {message}"):
+    with pytest.raises(FeatureError, match=message) as caught:
         make_task(preprocessors=replaced_by(value)).get_dataset()
+    assert "ask 'rows'" in str(caught.value) or "ask is 'rows'" in caught.value.__notes__[0]
 
 
 def test_an_unknown_rank_is_told(make_task):
     def forget_shape(dataset):
         return dataset.map(lambda example: {**example, "inputs": tf.numpy_function(lambda x: x, [0], tf.int32)})
 
-    with pytest.raises(FeatureError, match="Got an unknown rank, expected 1.*tf.ensure_shape"):
+    with pytest.raises(FeatureError, match="Got an unknown rank, expected 1\n.*tf.ensure_shape"):
         make_task(preprocessors=[forget_shape]).get_dataset()
 
 

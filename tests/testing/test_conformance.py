@@ -211,7 +211,7 @@ def test_features_that_are_missing(capitals):
     def forget(example):
         return {"targets": example["targets"]}
 
-    with pytest.raises(FeatureError, match="missing its output feature 'inputs'"):
+    with pytest.raises(FeatureError, match="missing expected output feature after preprocessing: inputs"):
         check_task(with_step(capitals, forget), ROWS)
 
 
