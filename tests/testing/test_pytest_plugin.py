@@ -140,8 +140,8 @@ def test_the_marker_and_the_option_are_documented(pytester):
     pytester.runpytest_inprocess(*OPTIONS, "--fixtures").stdout.fnmatch_lines(["evalkit_registries *"])
 
 
-def test_a_module_that_a_test_imports_first_keeps_its_tasks(run, pytester):
-    pytester.makepyfile(inner_tasks=TASKS_MODULE)
+def test_a_module_that_is_first_imported_keeps_its_tasks(run, pytester):
+    pytester.makepyfile(inner_tasks=TASKS_MODULE, inner_more_tasks=TASKS_MODULE.replace("imported", "more"))
     pytester.syspathinsert()
     run(
         """
@@ -149,13 +149,35 @@ def test_a_module_that_a_test_imports_first_keeps_its_tasks(run, pytester):
 def importing():
     import inner_more_tasks
 
-def test_imports():
-    import inner_tasks
-    add("inner")
+class TestClass:
+    def test_imports(self, importing):
+        import inner_tasks
+        add("inner")
 
 def test_finds_it():
-    import inner_tasks
-    assert names() == {"inner_imported"}
+    import inner_more_tasks, inner_tasks
+    assert names() == {"inner_imported", "inner_more"}
+"""
+    )
+
+
+def test_a_module_that_a_test_reloads_has_its_first_tasks_again(run, pytester):
+    pytester.makepyfile(inner_tasks=TASKS_MODULE)
+    pytester.syspathinsert()
+    run(
+        """
+import importlib
+import inner_tasks
+
+FIRST = TaskRegistry.get("inner_imported")
+
+def test_reloads():
+    TaskRegistry.remove("inner_imported")
+    importlib.reload(inner_tasks)
+    assert TaskRegistry.get("inner_imported") is not FIRST
+
+def test_finds_the_first():
+    assert TaskRegistry.get("inner_imported") is FIRST
 """
     )
 
