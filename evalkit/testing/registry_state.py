@@ -2,6 +2,9 @@
 
 The registries live in `evalkit.data`, and importing that takes seconds. Who has not imported it has registered nothing:
 so it is looked for among the imported modules, and never imported from here.
+
+The builders of TFDS that sources share are kept in mind too: one that a test replaced by another would be met in the
+tests after it.
 """
 
 from __future__ import annotations
@@ -24,21 +27,26 @@ class RegistryState:
       tables: the state of each table, by its kind ("task", "mixture"); none where they were not imported yet.
       modules: `sys.modules` of that moment. Empty where the registries were not imported yet: no module that had been
         imported can have registered anything.
+      builders: the builders of TFDS data sets that sources share.
     """
 
     tables: dict[str, TableState]
     modules: dict[str, object]
+    builders: dict[Any, Any]
 
     @classmethod
     def now(cls) -> Self:
         """The state of this moment."""
         tables = {table.kind: table.state() for table in _tables()}
-        return cls(tables, dict(sys.modules) if tables else {})
+        shared = _tfds_builders()
+        return cls(tables, dict(sys.modules) if tables else {}, shared.made_builders() if shared else {})
 
     def restore(self) -> None:
         """Goes back to this state, but for what modules registered that were first imported since."""
         for table in _tables():
             table.restore(self.of(table), self.modules)
+        if shared := _tfds_builders():
+            shared.restore_builders(self.builders)
 
     def of(self, table: NameTable[Any]) -> TableState:
         """The state of one table; an empty one, which is kept, where there was none."""
@@ -75,6 +83,11 @@ class Registrations:
             after, now = self._after.of(table).providers, state.of(table)
             names = [name for name in self._names.get(table.kind, ()) if now.providers.get(name) is after.get(name)]
             self._before.of(table).move(names, now)
+
+
+def _tfds_builders() -> Any | None:
+    module = sys.modules.get("evalkit.data.sources.tfds_builders")
+    return module if hasattr(module, "restore_builders") else None  # not while it is being imported
 
 
 def _tables() -> tuple[NameTable[Any], ...]:

@@ -31,6 +31,17 @@ def forget(key: Key) -> None:
     _builders.pop(key, None)
 
 
+def made_builders() -> dict[Key, Any]:
+    """All builders that there are."""
+    return dict(_builders)
+
+
+def restore_builders(made: dict[Key, Any]) -> None:
+    """Makes `made` all that there are; the others are made again when they are next asked for."""
+    _builders.clear()
+    _builders.update(made)
+
+
 def shared_builder(key: Key, arguments: dict[str, Any] | None) -> Any:
     """The builder for `key`, made with `arguments` if there is none yet.
 
