@@ -136,7 +136,7 @@ class Task(TaskParts):
         buffer_size = self._buffer_size(shuffle_buffer_size) if shuffle else None
         if num_epochs is not None and num_epochs < 1:
             raise errors.ArgumentError(f"num_epochs must be at least 1, or None for no end, found {num_epochs}.")
-        source = self._cached_source(split) if use_cached else self.source
+        source = self.cached_source(split) if use_cached else self.source
         dataset = open_source(source, split, shuffle, seed, shard_info)
         if try_in_mem_cache and fits_in_memory(source, split, shard_info):
             logging.info("Keeping the raw examples of task %r, split %r, in memory.", self.name, split)
@@ -152,6 +152,19 @@ class Task(TaskParts):
         if buffer_size is not None:
             dataset = dataset.shuffle(buffer_size, seed=seed)
         return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def cached_source(self, split: str) -> CachedDataSource:
+        """What `use_cached=True` reads: the offline cache as a source.
+
+        Raises:
+          NotCachedError: there is no offline cache.
+          CacheError: the cache is not whole, does not match the task, or lacks the split.
+        """
+        placeholder = self._definition.cache_placeholder
+        buffer_size = None if placeholder is None else placeholder.file_shuffle_buffer_size
+        cache = offline_cache.cache_of(self.name)
+        check_cached_split(self, cache, split)
+        return CachedDataSource(self.name, cache.path, split, buffer_size)
 
     @contextlib.contextmanager
     def named_read_errors(self, split: str, use_cached: bool = False) -> Iterator[None]:
@@ -206,10 +219,3 @@ class Task(TaskParts):
             ),
             "Pass shuffle=False, or give the task a buffer size.",
         )
-
-    def _cached_source(self, split: str) -> CachedDataSource:
-        placeholder = self._definition.cache_placeholder
-        buffer_size = None if placeholder is None else placeholder.file_shuffle_buffer_size
-        cache = offline_cache.cache_of(self.name)
-        check_cached_split(self, cache, split)
-        return CachedDataSource(self.name, cache.path, split, buffer_size)

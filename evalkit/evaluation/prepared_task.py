@@ -173,12 +173,9 @@ def prepare_model_examples(
 
 
 def _contents(task: Task, request: ExampleRequest) -> tuple[Any, ...]:
-    cached: tuple[tuple[str, int, int], ...] = ()
-    if request.use_cached and task.cache_dir:
-        cached = tuple(
-            sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in Path(task.cache_dir).iterdir())
-        )
-    return task_fingerprint(task, request.split).digest, request, task.cache_dir if cached else None, cached
+    """What the examples depend on; of those of an offline cache, its files take the place of the source."""
+    source = task.cached_source(request.split) if request.use_cached else task.source
+    return task_fingerprint(task.replace(source=source), request.split).digest, request
 
 
 def _stored(make: Callable[[], Any], folder: Path | None, description: str) -> StoredColumns:
