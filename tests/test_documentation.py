@@ -26,6 +26,9 @@ def test_the_python_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     names: dict[str, object] = {}
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), names)
+    for name, test in names.items():
+        if name.startswith("test_") and callable(test):
+            test()
 
 
 def test_the_example_in_the_readme_gives_what_it_says(tmp_path, monkeypatch, capsys):
