@@ -9,7 +9,7 @@ from tests.compat.libraries import needs_seqio, number_of_cases
 
 pytestmark = needs_seqio
 
-TASKS = testing_tool_cases.task_cases(number_of_cases(8))
+TASKS = testing_tool_cases.task_cases(number_of_cases(6))
 DATASETS = testing_tool_cases.dataset_cases(number_of_cases(60))
 
 
