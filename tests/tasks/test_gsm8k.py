@@ -10,6 +10,7 @@ import pytest
 import evalkit
 from evalkit.errors import DuplicateNameError, SourceError
 from evalkit.tasks import gsm8k
+from evalkit.testing import check_task, run_task
 
 SHARED = Path(__file__).parents[3] / "shared/data/gsm8k"
 
@@ -116,10 +117,22 @@ def evaluate(data_dir, outputs):
         return future.result()["judged"]
 
 
-def test_outputs_are_judged(data_dir):
-    metrics = evaluate(data_dir, ["A: 18", "A: 4", "#### $70000", "I do not know"])
-    assert metrics["accuracy"] == 0.5
-    assert (metrics["correct"], metrics["wrong"], metrics["unparsed"], metrics["n"]) == (2, 1, 1, 4)
+def test_it_keeps_what_every_task_must():
+    run = check_task("gsm8k", PROBLEMS, target_metrics={"accuracy": 1.0, "unparsed": 0, "n": len(PROBLEMS)})
+    assert run.metrics["correct"] == len(PROBLEMS)
+
+
+def test_a_folder_keeps_it_too(data_dir):
+    task = gsm8k.register("my_gsm8k", data_dir)
+    for split in task.splits:
+        check_task(task, split=split, target_metrics={"accuracy": 1.0})
+
+
+def test_a_row_becomes_ids_and_outputs_are_judged():
+    expected = [{"inputs": row["question"], "targets": row["answer"]} for row in PROBLEMS]
+    run = run_task("gsm8k", PROBLEMS, expected=expected, predictions=["A: 18", "A: 4", "#### $70000", "I do not know"])
+    assert run.metrics["accuracy"] == 0.5
+    assert (run.metrics["correct"], run.metrics["wrong"], run.metrics["unparsed"], run.metrics["n"]) == (2, 1, 1, 4)
 
 
 @pytest.fixture(scope="module")
