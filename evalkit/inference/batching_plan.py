@@ -40,6 +40,11 @@ class PlannedBatch:
     input_length: int = 0
 
     @property
+    def rows(self) -> Array:
+        """int32 `[batch]`: which row to read at each place. Filler reads the first row, so that nothing is empty."""
+        return np.where(self.indices < 0, self.indices[0], self.indices)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Number of rows, length, and length of the inputs."""
         return len(self.indices), self.length, self.input_length

@@ -35,6 +35,7 @@ def check_plan(plan, lengths, ladder, input_lengths=None):
         a_row = batch.length + batch.input_length
         assert batch.indices.dtype == np.int32
         assert len(real)
+        assert set(batch.rows.tolist()) == set(real.tolist())
         assert batch.length in ladder.lengths
         assert batch.length >= np.take(lengths, real).max()
         if input_lengths is not None:
@@ -136,6 +137,7 @@ def test_no_rows():
 def test_one_row_and_eight_devices():
     [batch] = plan_batches([5], Ladder.up_to(64, row_multiple=8)).batches
     assert batch.indices.tolist() == [0] + [-1] * 7
+    assert batch.rows.tolist() == [0] * 8
     assert batch.length == 8
 
 
