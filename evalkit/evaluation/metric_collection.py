@@ -15,6 +15,8 @@ from evalkit.metrics.collecting import CollectingMetric, values_of
 from evalkit.metrics.legacy import metric_function_of
 from evalkit.metrics.passthrough import PassthroughLegacyMetric
 
+_OF_FUNCTION = "FromMetricFun"
+
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,8 @@ class MetricCollection:
 
     Attributes:
       task_name: of the task, for messages.
-      metrics: the metrics by name, which is the name of the class and the place among the others.
+      metrics: the metrics by name, which is the name of the class and the place among the others; for a metric
+        function it is `FromMetricFun` and the place, as in seqio, where each becomes a class of that name.
     """
 
     task_name: str
@@ -42,7 +45,7 @@ class MetricCollection:
           MetricError: a metric that cannot be merged: it has no `empty`.
         """
         mergeable = list(map(_mergeable, metrics))
-        names = [f"{_class_of(metric).__name__}_{place}" for place, metric in enumerate(mergeable)]
+        names = [f"{_name_of(metric)}_{place}" for place, metric in enumerate(mergeable)]
         return cls(task_name, dict(zip(names, mergeable, strict=True))).empty()
 
     def empty(self) -> MetricCollection:
@@ -143,5 +146,6 @@ def _mergeable(metric: Any) -> Any:
     return metric if function is None else PassthroughLegacyMetric(function=function)
 
 
-def _class_of(metric: Any) -> type:
-    return metric if isinstance(metric, type) else type(metric)
+def _name_of(metric: Any) -> str:
+    of_class = metric if isinstance(metric, type) else type(metric)
+    return _OF_FUNCTION if of_class is PassthroughLegacyMetric else of_class.__name__

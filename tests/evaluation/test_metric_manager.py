@@ -124,8 +124,8 @@ def test_the_values_are_those_of_the_metric_functions():
 def test_each_kind_of_output_has_its_metrics():
     manager = MetricManager([make_task((share_right, mean_score))])
     assert {kind: list(metrics.metrics) for kind, metrics in manager.metric_registry["numbers"].items()} == {
-        PREDICTION: ["Tokens_0", "PassthroughLegacyMetric_1"],
-        SCORE: ["PassthroughLegacyMetric_0"],
+        PREDICTION: ["Tokens_0", "FromMetricFun_1"],
+        SCORE: ["FromMetricFun_0"],
     }
     examples = [{"targets": np.array([1])}] * 2
     assert judged(manager, [(np.array([-1.0, -2.0]), None, None)], examples, SCORE) == {"mean_score": -1.5}
@@ -136,9 +136,9 @@ def test_metrics_are_attributes_of_the_collection():
     manager.initialize_metrics("numbers", PREDICTION)
     collection = manager.output_metrics_collections["numbers"][PREDICTION]
     assert collection.Tokens_0.count == 0
-    assert collection.PassthroughLegacyMetric_1.values == {}
+    assert collection.FromMetricFun_1.values == {}
     assert not hasattr(collection, "Tokens_1")
-    with pytest.raises(AttributeError, match="no metric 'accuracy'; it has Tokens_0, PassthroughLegacyMetric_1"):
+    with pytest.raises(AttributeError, match="no metric 'accuracy'; it has Tokens_0, FromMetricFun_1"):
         _ = collection.accuracy
     assert pickle.loads(pickle.dumps(collection)) == copy.copy(collection) == collection
 
@@ -161,7 +161,7 @@ def test_merging_is_linear():
             indices = np.stack([np.zeros(128, np.int64), np.arange(128) + 128 * number], axis=1)
             batch = manager.from_model_output("numbers", PREDICTION, [], rows, FEATURES, mask=mask, indices_2d=indices)
             manager.merge(batch, "numbers", PREDICTION)
-        merged = manager.output_metrics_collections["numbers"][PREDICTION].PassthroughLegacyMetric_0
+        merged = manager.output_metrics_collections["numbers"][PREDICTION].FromMetricFun_0
         assert merged.values["model_output"].shape == (102_400, 64)
         return time.process_time() - start
 
@@ -193,7 +193,7 @@ def test_what_travels_between_processes_is_enough():
 )
 def test_outputs_that_are_missing_or_there_twice(batches, message):
     examples = [{"targets": np.array([1])}] * 2
-    with pytest.raises(MetricError, match=f"Task 'numbers': metric 'PassthroughLegacyMetric_1': .*{message}"):
+    with pytest.raises(MetricError, match=f"Task 'numbers': metric 'FromMetricFun_1': .*{message}"):
         judged(MetricManager([make_task()]), batches, examples)
 
 
@@ -213,13 +213,13 @@ def test_a_metric_that_raises_is_named():
         raise KeyError("no")
 
     manager = MetricManager([make_task([broken], [])])
-    with pytest.raises(MetricError, match="Task 'numbers': metric 'PassthroughLegacyMetric_0': .*'broken' raised KeyE"):
+    with pytest.raises(MetricError, match="Task 'numbers': metric 'FromMetricFun_0': .*'broken' raised KeyE"):
         judged(manager, [([[1]], None, None)], [{"targets": np.array([1])}])
 
 
 def test_two_values_of_one_name():
     manager = MetricManager([make_task([share_right, lambda targets, predictions: {"right": 1.0}], [])])
-    with pytest.raises(MetricError, match="'PassthroughLegacyMetric_1' gave a value named 'right', as one before it"):
+    with pytest.raises(MetricError, match="'FromMetricFun_1' gave a value named 'right', as one before it"):
         judged(manager, [([[1]], None, None)], [{"targets": np.array([1])}])
 
 
@@ -227,7 +227,7 @@ def test_collections_of_different_metrics():
     manager = MetricManager([make_task((share_right, mean_score))])
     scores = manager.from_model_output("numbers", SCORE, [], [0.5], FEATURES)
     manager.initialize_metrics("numbers", PREDICTION)
-    with pytest.raises(MetricError, match=r"different metrics cannot be merged: .*, 'Tokens_0'\] and \['Pass"):
+    with pytest.raises(MetricError, match=r"different metrics cannot be merged: .*, 'Tokens_0'\] and \['From"):
         manager.merge(scores, "numbers", PREDICTION)
 
 
