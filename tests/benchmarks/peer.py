@@ -7,8 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENTS = ("seqio==0.0.20", "tensorboard", "importlib_resources", "google-crc32c")
-"""seqio's metadata names none of the others, which its TensorBoard logger, TFDS and Beam's TFRecords need."""
+REQUIREMENTS = (
+    "seqio==0.0.20",
+    "tensorboard",
+    "importlib_resources",
+    "apache-beam",
+    "google-crc32c",
+    "sentencepiece<0.2.3",
+)
+"""seqio's metadata names none of the others: its TensorBoard logger, TFDS, and caching need them. Beam needs an older
+protobuf than sentencepiece 0.2.3 does."""
 
 VARIABLE = "EVALKIT_SEQIO_PYTHON"
 FOLDER = Path(__file__).parents[2] / "build" / "seqio-venv"

@@ -26,7 +26,18 @@ from tests.benchmarks import corpus, peer, table
 from tests.benchmarks.measure import MARK
 
 ROOT = Path(__file__).parents[2]
-WORKERS = ("import_cost", "registry", "packing", "merging", "evaluate", "construct", "calls", "memory", "beside")
+WORKERS = (
+    "import_cost",
+    "registry",
+    "packing",
+    "merging",
+    "caching",
+    "evaluate",
+    "construct",
+    "calls",
+    "memory",
+    "beside",
+)
 EVALUATE_VARIANTS = ("plain", "four metrics", "postprocess", "json", "json+tensorboard")
 VARIANTS = {"seqio": EVALUATE_VARIANTS, "evalkit": (*EVALUATE_VARIANTS, "ragged")}
 """seqio raises on ragged outputs under NumPy >= 1.24."""
@@ -34,6 +45,9 @@ VARIANTS = {"seqio": EVALUATE_VARIANTS, "evalkit": (*EVALUATE_VARIANTS, "ragged"
 RAW_COPIES = 36  # about 20 KB an example
 UNCACHED_SOURCE = 9_000
 """seqio keeps the raw examples of any source below 10,000, so the raw field is measured just below that."""
+
+CACHED_ROWS = 100_000
+"""The issue's number; whatever N is."""
 
 SIZE_DEPENDENT = ("evaluate", "construct", "memory")
 """Workers that also run for the Ns that no bar is for."""
@@ -184,6 +198,12 @@ def merging_figures(call: Call) -> Named:
     yield "merge the metrics of 800 batches, CPU", call("merging")["cpu"]
 
 
+def caching_figures(call: Call) -> Named:
+    cost = call("caching", examples=CACHED_ROWS)
+    yield "cache 100,000 rows offline, CPU", cost["cpu"]
+    yield "cache 100,000 rows offline, wall", cost["wall"]
+
+
 def evaluate_figures(call: Call) -> Named:
     variants = call("evaluate", variants=VARIANTS[call.subject])
     plain = variants["plain"]["steady"]
@@ -233,6 +253,7 @@ WORKER_FIGURES = {
     "registry": registry_figures,
     "packing": packing_figures,
     "merging": merging_figures,
+    "caching": caching_figures,
     "evaluate": evaluate_figures,
     "construct": construct_figures,
     "calls": call_figures,

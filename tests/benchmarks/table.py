@@ -53,6 +53,8 @@ class Bar:
 
 
 BARS = (
+    Bar("cache 100,000 rows offline, CPU", "s", times_less=1),
+    Bar("cache 100,000 rows offline, wall", "s"),
     Bar("evaluate, one text metric, no logger", "us/example", times_less=10),
     Bar("  first evaluate (targets are postprocessed)", "us/example"),
     Bar("  with a postprocess function", "us/example"),
