@@ -27,7 +27,8 @@ _ROOMS = {
     "evalkit.metrics": "Audio Generic Histogram Image Metric MetricValue ModelOutputType Scalar Text",
     "evalkit.transforms": "map_over_dataset",
     "evalkit.vocabularies": (
-        "ByteVocabulary HuggingFaceVocabulary PassThroughVocabulary SentencePieceVocabulary Vocabulary"
+        "BertWordPieceVocabulary ByteVocabulary FullCodepointVocabulary HuggingFaceVocabulary "
+        "PartialCodepointVocabulary PassThroughVocabulary SentencePieceVocabulary UnigramVocabulary Vocabulary"
     ),
 }
 _MODULES = (
@@ -88,10 +89,14 @@ if TYPE_CHECKING:
     from evalkit.metrics import Scalar as Scalar
     from evalkit.metrics import Text as Text
     from evalkit.transforms import map_over_dataset as map_over_dataset
+    from evalkit.vocabularies import BertWordPieceVocabulary as BertWordPieceVocabulary
     from evalkit.vocabularies import ByteVocabulary as ByteVocabulary
+    from evalkit.vocabularies import FullCodepointVocabulary as FullCodepointVocabulary
     from evalkit.vocabularies import HuggingFaceVocabulary as HuggingFaceVocabulary
+    from evalkit.vocabularies import PartialCodepointVocabulary as PartialCodepointVocabulary
     from evalkit.vocabularies import PassThroughVocabulary as PassThroughVocabulary
     from evalkit.vocabularies import SentencePieceVocabulary as SentencePieceVocabulary
+    from evalkit.vocabularies import UnigramVocabulary as UnigramVocabulary
     from evalkit.vocabularies import Vocabulary as Vocabulary
 
 
