@@ -81,13 +81,14 @@ def check_task(
     __tracebackhide__ = True
     if rows is not None and split is not None:
         raise errors.ArgumentError(f"Rows have no splits. Pass either rows, or split={split!r} of the task's source.")
-    for metric in task_of(task).metric_objs:
+    own = task_of(task)
+    for metric in own.metric_objs:
         if "aux_values" in ARGUMENTS[metric.model_output_type] and aux_values is None:
             raise errors.ArgumentError(
-                f"Task {task_of(task).name!r}: metric {metric_name(metric)!r} judges auxiliary values. Pass "
+                f"Task {own.name!r}: metric {metric_name(metric)!r} judges auxiliary values. Pass "
                 "aux_values: by name, one for each example."
             )
-    with contextlib.nullcontext(task_of(task)) if rows is None else inject(task, {SPLIT: rows}, features) as checked:
+    with contextlib.nullcontext(own) if rows is None else inject(own, {SPLIT: rows}, features) as checked:
         where = split or checked.splits[-1]
         check_shards(checked, where, seed, num_shards)
         examples = check_seed(checked, where, sequence_length, seed, num_examples)
@@ -113,7 +114,7 @@ def _perfect(
 ) -> GivenOutputs:
     """The outputs of a model that answers with the targets."""
     needed = {name for metric in task.metric_objs for name in ARGUMENTS[metric.model_output_type]}
-    predictions = [example[field] for example in examples] if "predictions" in needed else None
+    predictions = [example.get(field) for example in examples] if "predictions" in needed else None
     if scores is None and "scores" in needed:
         scores = [0.0] * len(examples)
     return GivenOutputs(predictions, scores, aux_values)

@@ -54,11 +54,13 @@ class GivenOutputs:
         used = {name for metric in usable for name in ARGUMENTS[metric.model_output_type]}
         for name in self.names:
             if name not in used:
-                needs = {metric: " and ".join(ARGUMENTS[metric.model_output_type]) for metric in task.metric_objs}
-                judged = [f"{metric_name(metric)} ({arguments})" for metric, arguments in needs.items()]
+                needs = [
+                    f"{metric_name(metric)} ({' and '.join(ARGUMENTS[metric.model_output_type])})"
+                    for metric in task.metric_objs
+                ]
                 raise errors.ArgumentError(
                     f"Task {task.name!r}: {name} were given, but no metric of it judges them. Its metrics, and what "
-                    f"they need: {', '.join(judged) or 'none'}."
+                    f"they need: {', '.join(needs) or 'none'}."
                 )
         return usable
 

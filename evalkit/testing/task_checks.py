@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import collections
-import math
-import numbers
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -150,8 +149,8 @@ def _problems(feature: Feature, value: Any, length: Length) -> Iterator[str]:
     ids, vocabulary = plain(value), feature.vocabulary
     size = getattr(vocabulary, "vocab_size", None)
     if feature.dtype.is_integer and size:
-        wrong = [each for each in np.asarray(value).reshape(-1).tolist() if not 0 <= each < size][:1]
-        yield from (f"found id {each}, but the vocabulary has {size} ids, from 0" for each in wrong)
+        for wrong in itertools.islice((each for each in _leaves(ids) if not 0 <= each < size), 1):
+            yield f"found id {wrong}, but the vocabulary has {size} ids, from 0"
     eos = vocabulary.eos_id
     is_cut = isinstance(length, int) and isinstance(ids, list) and len(ids) >= length
     if feature.add_eos and eos is not None and feature.rank == 1 and not is_cut and ids[-1:] != [eos]:
@@ -161,7 +160,14 @@ def _problems(feature: Feature, value: Any, length: Length) -> Iterator[str]:
         )
 
 
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for element in value:
+            yield from _leaves(element)
+    else:
+        yield value
+
+
 def _broken(value: Any) -> bool:
-    if isinstance(value, Histogram):
-        return not bool(np.isfinite(np.asarray(value.values, float)).all())
-    return isinstance(value, (numbers.Real, np.generic)) and not math.isfinite(value)
+    array = np.asarray(plain(value.values if isinstance(value, Histogram) else value))
+    return array.dtype.kind in "fc" and not np.isfinite(array).all()

@@ -21,6 +21,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+import tensorflow as tf
+
+from evalkit import errors
 from evalkit.converter import FeatureConverter
 from evalkit.data.task import Task
 from evalkit.evaluation.evaluator import Evaluator
@@ -85,18 +88,20 @@ def run_task(
 
     Raises:
       AssertionError: the examples are not as expected.
-      ArgumentError: not as many outputs as examples, or outputs that no metric judges.
+      ArgumentError: not as many outputs as examples, outputs that no metric judges, or examples without end.
       EvalkitError: whatever is wrong with the task, as where it reads its own source.
     """
     __tracebackhide__ = True
+    outputs = GivenOutputs(predictions, scores, aux_values)
     with inject(task, {SPLIT: rows}, features) as injected:
+        if outputs.names:
+            outputs.metrics_for(injected)  # before anything is read
         examples = preprocess(injected, SPLIT, sequence_length, seed)
         if expected is not None:
             found, wanted = read_examples(examples), read_examples(expected)
             partners = itertools.chain(wanted, itertools.repeat({}))
             decoded = [_decoded(injected, *pair) for pair in zip(found, partners, strict=False)]
             raise_if(report(decoded, wanted, Closeness(), more=True))
-        outputs = GivenOutputs(predictions, scores, aux_values)
         metrics: Mapping[str, Any] = {}
         if outputs.names:
             metrics = judge(
@@ -119,8 +124,17 @@ def preprocess(
     num_examples: int | None = None,
     shuffle: bool = False,
 ) -> list[dict[str, Any]]:
-    """The examples of a split in numpy, read anew: the first `num_examples`, or all."""
+    """The examples of a split in numpy, read anew: the first `num_examples`, or all.
+
+    Raises:
+      ArgumentError: all of an endless dataset.
+    """
     dataset = task.get_dataset(sequence_length, split, shuffle=shuffle, seed=seed, num_epochs=1)
+    if num_examples is None and dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise errors.ArgumentError(
+            f"Task {task.name!r}: its source or preprocessors repeat the examples of split {split!r} without end. Read "
+            "some of them: check_task(num_examples=…), or task.replace with a last preprocessor that takes some."
+        )
     with task.named_read_errors(split):
         return list(dataset.take(-1 if num_examples is None else num_examples).as_numpy_iterator())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -73,7 +74,15 @@ def test_targets_that_do_not_survive_their_own_vocabulary(capitals):
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), np.float32("inf"), Scalar(float("-inf")), Histogram([0.0, float("nan")])]
+    "value",
+    [
+        float("nan"),
+        np.float32("inf"),
+        np.array(np.nan),
+        jnp.bfloat16(jnp.nan),
+        Scalar(float("-inf")),
+        Histogram([0.0, float("nan")]),
+    ],
 )
 def test_metrics_are_finite(capitals, value):
     def broken(targets, predictions):
@@ -218,6 +227,27 @@ def test_features_that_are_missing(capitals):
 def test_no_examples(capitals):
     with pytest.raises(SourceError, match="Task 'capitals' has no examples in split 'test'; nothing can be checked"):
         check_task(with_step(capitals, lambda dataset: dataset.take(0)), ROWS)
+
+
+def test_ids_of_ragged_features(capitals):
+    features = {name: Feature(PassThroughVocabulary(3), add_eos=False, rank=2) for name in ("inputs", "targets")}
+    task = capitals.replace(preprocessors=[], output_features=features, metric_fns=[])
+    types = {"inputs": "int32", "targets": "int32"}
+    rows = [{"inputs": [[0], [1, 2]], "targets": [[1], [2, 0]]}]
+    check_task(task, rows, features=types)
+    assert "feature 'inputs': found id 4" in failure(task, [{**rows[0], "inputs": [[0], [1, 4]]}], features=types)
+
+
+def test_examples_without_end(capitals):
+    task = with_step(capitals, lambda dataset: dataset.repeat())
+    with pytest.raises(ArgumentError, match="repeat the examples of split 'test' without end"):
+        check_task(task, ROWS)
+    assert len(check_task(task, ROWS, num_examples=5).examples) == 5
+
+
+def test_a_task_without_the_target_field(capitals):
+    with pytest.raises(ArgumentError, match="target_field_name is 'answers', but task 'capitals' has"):
+        check_task(capitals, ROWS, target_field_name="answers")
 
 
 def test_arguments_are_checked_before_anything_is_read(judged):
