@@ -54,8 +54,13 @@ def _is_complete(task: Task, plan: SplitPlan) -> bool:
             check_cached_split(task, CacheFolder(plan.folder, accept_stale=False), plan.split)
         except CacheError as error:
             raise CacheError(f"{error} To replace it, run `evalkit cache` with --overwrite.") from error
-        ours = read_manifest(task.name, plan.folder, plan.split) is not None
-        if ours or tf.io.gfile.exists(completed_path(plan.folder)):
+        manifest = read_manifest(task.name, plan.folder, plan.split)
+        if manifest is not None and manifest.seed != plan.settings.seed:
+            raise CacheError(
+                f"{plan}: the cache at {plan.folder} was written with seed {manifest.seed}, now it is "
+                f"{plan.settings.seed}. To replace it, run `evalkit cache` with --overwrite."
+            )
+        if manifest is not None or tf.io.gfile.exists(completed_path(plan.folder)):
             return True
     if files_of_split(plan.folder, plan.split) and not work_dirs(plan):
         raise CacheError(

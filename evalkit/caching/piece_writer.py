@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from typing import final
 
 import tensorflow as tf
 
@@ -22,19 +23,15 @@ from evalkit.caching.statistics import CHARS, TOKENS, SplitStatistics
 from evalkit.data.cache_manifest import CachedFile
 from evalkit.data.shard import ShardInfo
 from evalkit.data.sources.tensorflow_messages import sentence
-from evalkit.data.task import Task
 
 SECONDS_BETWEEN_NOTES = 2.0
 
 
 def write_piece(plan: SplitPlan, piece: int) -> int:
-    """Writes a piece, unless that was done before; what is wrong with the task or its data is noted, not raised.
+    """Writes a piece, unless that was done before. Why it cannot be written is noted, not raised: other pieces can.
 
     Returns:
       How many examples the piece has; 0 if it could not be written.
-
-    Raises:
-      Exception: anything that may not happen again, so that Beam tries again.
     """
     known = WrittenPiece.load(plan, piece)
     if known is not None:
@@ -49,15 +46,13 @@ def write_piece(plan: SplitPlan, piece: int) -> int:
 
 
 def _write(plan: SplitPlan, piece: int) -> WrittenPiece:
-    task = registered_task(plan.task_name, plan.settings.modules, plan.settings.tfds_data_dir)
+    reader = _PieceReader(plan, piece)
     paths = plan.files_of(piece)
     # A name of its own: the same piece may be written twice at a time, by workers that do not know of each other.
     scratch = os.path.join(plan.work_dir, f"tmp-{piece:05d}-{uuid.uuid4().hex}")
     drafts = [os.path.join(scratch, os.path.basename(path)) for path in paths]
-    with writing(scratch):
-        tf.io.gfile.makedirs(scratch)
     try:
-        columns, statistics = _write_examples(task, plan, piece, drafts)
+        _write_examples(reader, scratch, drafts)
         files = {}
         for draft, path in zip(drafts, paths, strict=True):
             with writing(path):
@@ -65,50 +60,54 @@ def _write(plan: SplitPlan, piece: int) -> WrittenPiece:
                 tf.io.gfile.rename(draft, path, overwrite=True)
     finally:
         remove(scratch)
-    return WrittenPiece(files, tuple(columns.features), statistics)
+    return WrittenPiece(files, tuple(reader.columns.features), reader.statistics)
 
 
-def _write_examples(
-    task: Task, plan: SplitPlan, piece: int, paths: Sequence[str]
-) -> tuple[ExampleColumns, SplitStatistics]:
-    """Writes the examples in turn to these files."""
-    statistics = SplitStatistics()
-    with _named_errors(task, plan, piece, statistics):
-        seed = piece_seed(task.name, piece, task_seed(task.name, plan.settings.seed))
-        columns = ExampleColumns(open_piece(task, plan.split, ShardInfo(piece, plan.num_pieces), seed))
+def _write_examples(reader: _PieceReader, folder: str, paths: Sequence[str]) -> None:
+    """Writes the examples in turn to these files, all in `folder`."""
     last_note = time.monotonic()
-    with writing(os.path.dirname(paths[0])), contextlib.ExitStack() as stack:
+    with writing(folder), contextlib.ExitStack() as stack:
+        tf.io.gfile.makedirs(folder)
         writers = itertools.cycle([stack.enter_context(tf.io.TFRecordWriter(path)) for path in paths])
-        for protos in _read(task, plan, piece, columns, statistics):
+        for protos in reader.batches():
             for proto, writer in zip(protos, writers, strict=False):
                 writer.write(proto)
             if time.monotonic() - last_note > SECONDS_BETWEEN_NOTES:
-                save_progress(plan, piece, statistics.num_examples)
+                save_progress(reader.plan, reader.piece, reader.statistics.num_examples)
                 last_note = time.monotonic()
-    return columns, statistics
 
 
-def _read(
-    task: Task, plan: SplitPlan, piece: int, columns: ExampleColumns, statistics: SplitStatistics
-) -> Iterator[list[bytes]]:
-    """The examples, serialised and counted. An exception of who writes them is not seen here."""
-    with _named_errors(task, plan, piece, statistics):
-        for batch in columns.batches():
-            protos = serialized(batch)
-            statistics.add(len(protos), batch, task.output_features, (TOKENS, CHARS))
-            yield protos
+@final
+class _PieceReader:
+    """The examples of a piece, serialised and counted; errors say where they happened."""
 
+    def __init__(self, plan: SplitPlan, piece: int) -> None:
+        self.plan, self.piece, self.statistics = plan, piece, SplitStatistics()
+        self._shard = ShardInfo(piece, plan.num_pieces)
+        self._task = registered_task(plan.task_name, plan.settings.modules, plan.settings.tfds_data_dir)
+        seed = piece_seed(plan.task_name, piece, task_seed(plan.task_name, plan.settings.seed))
+        with self._named_errors():
+            self.columns = ExampleColumns(open_piece(self._task, plan.split, self._shard, seed))
 
-@contextlib.contextmanager
-def _named_errors(task: Task, plan: SplitPlan, piece: int, statistics: SplitStatistics) -> Iterator[None]:
-    """Errors of reading and preprocessing say where they happened."""
-    try:
-        with task.named_read_errors(plan.split):
-            yield
-    except errors.EvalkitError as error:
-        raise type(error)(f"{plan.piece(piece)}: {error}") from error
-    except tf.errors.OpError as error:
-        raise errors.PreprocessorError(
-            f"{plan.piece(piece)}: preprocessing failed after {statistics.num_examples} examples or a few more: "
-            f"{sentence(error.message)}."
-        ) from error
+    def batches(self) -> Iterator[list[bytes]]:
+        """The examples, hundreds at a time. An exception of who writes them is not seen here."""
+        with self._named_errors():
+            for columns in self.columns.batches():
+                protos = serialized(columns)
+                self.statistics.add(len(protos), columns, self._task.output_features, (TOKENS, CHARS))
+                yield protos
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        where = self.plan.piece(self.piece)
+        try:
+            with self._task.named_read_errors(self.plan.split, shard_info=self._shard):
+                yield
+        except errors.EvalkitError as error:
+            raise type(error)(f"{where}: {error}") from error
+        except Exception as error:  # a preprocessor's, in the graph or while it is made, or a vocabulary's
+            problem = sentence(error.message) if isinstance(error, tf.errors.OpError) else str(error)
+            raise errors.PreprocessorError(
+                f"{where}: preprocessing failed after {self.statistics.num_examples} examples or a few more: "
+                f"{type(error).__name__}: {problem}."
+            ) from error

@@ -81,8 +81,9 @@ class PreprocessTask(beam.PTransform):
         index, name = shard
         seed = piece_seed(self._task_name, index, self._seed or 0)
         count = beam.metrics.Metrics.counter(f"{self._task_name}_{self._split}", "examples")
-        dataset = open_piece(task, self._split, ShardInfo(index, len(self.shards)), seed)
-        with task.named_read_errors(self._split):
+        piece = ShardInfo(index, len(self.shards))
+        dataset = open_piece(task, self._split, piece, seed)
+        with task.named_read_errors(self._split, shard_info=piece):
             for number, example in enumerate(dataset):
                 count.inc()
                 yield {**example, **self._provenance(index, name, number)}

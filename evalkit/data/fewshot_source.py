@@ -133,9 +133,9 @@ class FewshotDataSource(DataSource):
             shots = shots.take(1).cache().repeat()
         return tf.data.Dataset.zip({_TRAIN: shots, _EVAL: evaluated})
 
-    def find_damage(self, split: str) -> str | None:
+    def find_damage(self, split: str, shard_info: ShardInfo | None = None) -> str | None:
         """What the original source finds in either split, or that there are no shots."""
-        damage = self._original_source.find_damage(split)
+        damage = self._original_source.find_damage(split, shard_info)
         if damage or not self._num_shots:
             return damage
         damage = self._original_source.find_damage(self._train_split)

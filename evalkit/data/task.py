@@ -167,7 +167,9 @@ class Task(TaskParts):
         return CachedDataSource(self.name, cache.path, split, buffer_size)
 
     @contextlib.contextmanager
-    def named_read_errors(self, split: str, use_cached: bool = False) -> Iterator[None]:
+    def named_read_errors(
+        self, split: str, use_cached: bool = False, shard_info: ShardInfo | None = None
+    ) -> Iterator[None]:
         """To loop in over a dataset of this task: TensorFlow's errors about its data become ones that name the file.
 
         See `evalkit.data.named_read_errors`, which does this for a source.
@@ -175,6 +177,7 @@ class Task(TaskParts):
         Args:
           split: that is read.
           use_cached: whether it is read from the offline cache.
+          shard_info: the part of the split that is read; None: all.
 
         Raises:
           SourceError: the source cannot be read, or has another number of examples than it declares.
@@ -184,7 +187,7 @@ class Task(TaskParts):
         if use_cached:
             source = CachedDataSource(self.name, offline_cache.cache_of(self.name).path, split)
         try:
-            with named_read_errors(source, split):
+            with named_read_errors(source, split, shard_info):
                 yield
         except errors.SourceError as error:
             if not use_cached:

@@ -95,8 +95,9 @@ class TruncatedDatasetProvider(DataSource):
             dataset = dataset.shard(shard_info.num_shards, shard_info.index)
         return dataset.shuffle(self.shuffle_buffer_size, seed=seed) if shuffle else dataset
 
-    def find_damage(self, split: str) -> str | None:
-        """What the child finds."""
+    def find_damage(self, split: str, shard_info: ShardInfo | None = None) -> str | None:
+        """What the child finds, of which each shard reads all."""
+        del shard_info
         return self.child.find_damage(split)
 
     def fingerprint(self, split: str) -> str | None:

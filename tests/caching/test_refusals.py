@@ -11,13 +11,14 @@ from evalkit.caching import CacheSettings, cache_tasks
 from evalkit.data import DataSource, Feature
 from evalkit.errors import (
     ArgumentError,
+    CacheError,
     FeatureError,
     FingerprintError,
     PreprocessorError,
     SourceError,
     UnknownNameError,
 )
-from evalkit.vocabularies import PassThroughVocabulary
+from evalkit.vocabularies import ByteVocabulary, PassThroughVocabulary
 
 
 def drop_all(dataset):
@@ -136,6 +137,24 @@ def test_an_example_that_cannot_be_preprocessed(make_task, write_caches):
 
     with pytest.raises(PreprocessorError, match="'lines', split 'train', piece 0 of 1: .*StringToNumberOp could not"):
         write_caches(make_task(steps=[fail], output_features={}))
+
+
+def test_a_vocabulary_that_cannot_decode(make_task, write_caches):
+    class Broken(ByteVocabulary):
+        def decode(self, ids):
+            raise RuntimeError("no such id")
+
+    task = make_task(output_features={name: Feature(Broken()) for name in ("inputs", "targets")})
+    with pytest.raises(PreprocessorError, match="'lines', split 'train', piece 0 of 1: .*RuntimeError: no such id"):
+        write_caches(task)
+
+
+def test_another_seed_than_before(make_task, write_caches):
+    write_caches(make_task())
+    with pytest.raises(
+        CacheError, match="'lines', split 'train': the cache .* with seed None, now it is 3. .*overwrite"
+    ):
+        write_caches(make_task(), settings=CacheSettings(seed=3))
 
 
 def test_a_source_that_cannot_be_read(make_task, write_caches, tmp_path):

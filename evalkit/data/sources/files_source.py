@@ -144,9 +144,12 @@ class FilesSource(DataSource):
         )
         return with_declared_length(examples, self.num_input_examples(split), shard_info)
 
-    def find_damage(self, split: str) -> str | None:
+    def find_damage(self, split: str, shard_info: ShardInfo | None = None) -> str | None:
         """Reads the files of `split` one by one, and says which cannot be read and where it breaks; None: all can."""
-        for path in self.list_shards(split):
+        files = self.list_shards(split)
+        if shard_info is not None and shard_info.num_shards <= len(files):  # otherwise every reader reads all files
+            files = files[shard_info.index :: shard_info.num_shards]
+        for path in files:
             record = 0
             try:
                 for _ in self.read_file(tf.constant(path)):

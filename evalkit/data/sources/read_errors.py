@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from evalkit import errors
+from evalkit.data.shard import ShardInfo
 from evalkit.data.sources.source import DataSource
 
 # What reading itself can fail with; all else that TensorFlow raises may come from preprocessors as well.
@@ -25,7 +26,7 @@ _WRONG_LENGTH = re.compile(
 
 
 @contextlib.contextmanager
-def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
+def named_read_errors(source: DataSource, split: str, shard_info: ShardInfo | None = None) -> Iterator[None]:
     """Turns TensorFlow's errors about the data of `source` into `SourceError`.
 
     Errors that have nothing to do with the source (a preprocessor that fails in the graph) pass unchanged.
@@ -33,6 +34,7 @@ def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
     Args:
       source: what is read inside the `with`, through any number of further transformations.
       split: the split that is read.
+      shard_info: the part of it that is read; None: all.
 
     Raises:
       SourceError: a file that cannot be read, with the file and how far it could be read; or another number of examples
@@ -48,7 +50,7 @@ def named_read_errors(source: DataSource, split: str) -> Iterator[None]:
                 f"{what}: num_input_examples says {wrong_length[1]}, but there are {wrong_length[2]}. "
                 "Correct num_input_examples, or leave it out; if it is right, the data is not whole."
             ) from error
-        damage = source.find_damage(split)
+        damage = source.find_damage(split, shard_info)
         if damage is not None:
             raise errors.SourceError(f"{what}, cannot be read: {damage}") from error
         if isinstance(error, _READ_ERRORS):

@@ -96,12 +96,12 @@ class DataSource(abc.ABC):
         del split
         return None
 
-    def find_damage(self, split: str) -> str | None:
+    def find_damage(self, split: str, shard_info: ShardInfo | None = None) -> str | None:
         """Where the data of `split` breaks and what to do, in words; None: nothing was found, or nobody can tell.
 
-        Called after reading has failed, and may read everything again.
+        Called after reading has failed, and may read again all that was read: the shard, or else everything.
         """
-        del split
+        del split, shard_info
         return None
 
     def check_split(self, split: str) -> None:

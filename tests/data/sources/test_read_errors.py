@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from evalkit import errors
+from evalkit.data.shard import ShardInfo
 from evalkit.data.sources import FileDataSource, FunctionDataSource, TFExampleDataSource, named_read_errors
 
 
@@ -95,3 +96,10 @@ def test_errors_of_preprocessors_pass_unchanged(good):
 def test_what_can_be_read_is_read(good):
     assert len(read(FileDataSource(tf.data.TFRecordDataset, {"test": good}))) == 5
     assert FileDataSource(tf.data.TFRecordDataset, {"test": good}).find_damage("test") is None
+
+
+def test_only_the_files_of_a_shard_are_read_again(good):
+    source = FileDataSource(tf.data.TFRecordDataset, {"test": [good, damaged(good, cut)]})
+    assert source.find_damage("test", ShardInfo(0, 2)) is None
+    assert "bad.tfrecord" in source.find_damage("test", ShardInfo(1, 2))
+    assert "bad.tfrecord" in source.find_damage("test", ShardInfo(0, 3))  # more readers than files: each reads all
