@@ -134,6 +134,14 @@ def test_an_example_that_is_too_long(pack):
         read(converted)
 
 
+def test_of_several_features_that_are_too_long_the_first_is_named():
+    names = ["targets", "seven", "other", "features", "that", "are", "checked", "too"]
+    converter = variant(TASK_FEATURES={name: FeatureSpec(tf.int32) for name in names})(pack=False)
+    converted = converter(dataset_of([dict.fromkeys(names, [1, 2, 3])]), dict.fromkeys(names, 2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Feature 'targets' .* during input_validation"):
+        read(converted)
+
+
 @pytest.mark.parametrize("pack", [False, True])
 def test_an_example_that_is_too_long_is_cut_where_nobody_checks(pack):
     converter = RenamingConverter(pack=pack, apply_length_check=False)

@@ -68,8 +68,10 @@ def _complaint(name: str, limit: int, exact: bool, stage: str) -> str:
 
 
 def _with_assertions(features: Window, lengths: Lengths, *, exact: bool, stage: str, skipped_dimensions: int) -> Window:
-    for name in features.keys() & lengths.keys():
-        for dimension, limit in lengths[name].items():
+    for name, limits in lengths.items():  # in this order, so that of several features always the same one is named
+        if name not in features:
+            continue
+        for dimension, limit in limits.items():
             found = _sizes(features[name], dimension + skipped_dimensions)
             fits = tf.reduce_all(tf.equal(found, limit) if exact else tf.less_equal(found, limit))
             # tf.debugging.Assert adds a conditional around this operation, which takes longer to trace than all else.
