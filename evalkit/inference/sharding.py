@@ -116,8 +116,8 @@ class DataSharding:
         if isinstance(held, NamedSharding) and held.mesh.axis_names == self.mesh.axis_names:
             if held.mesh.devices.shape == self.mesh.devices.shape and (held.mesh.devices == self.mesh.devices).all():
                 return _in_mesh(leaf, NamedSharding(self.mesh, held.spec, memory_kind=held.memory_kind))
-        if held.device_set == set(self.mesh.devices.flat) and not held.is_fully_replicated:
-            return leaf  # another mesh of the same devices; JAX says so where they stand in another order
+        if held.device_set == set(self.mesh.devices.flat):
+            return leaf  # laid out by another mesh of the same devices; JAX says so if their order differs
         if leaf.is_fully_replicated and leaf.is_fully_addressable:
             return _replicate(leaf, self.replicated)
         raise ModelError(
@@ -143,10 +143,12 @@ def _put(leaf: Any, sharding: NamedSharding | None) -> Any:
 
 
 def _replicate(leaf: jax.Array, sharding: NamedSharding | None) -> Any:
+    if sharding is None or sharding.is_fully_addressable:
+        return jax.device_put(leaf, sharding)  # from device to device
     if _is_key(leaf):
         data = _put(jax.random.key_data(leaf), sharding)
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
-    return _put(leaf, sharding)
+    return _put(leaf, sharding)  # `device_put` would have the processes compare what they hold
 
 
 def _is_key(leaf: jax.Array) -> bool:

@@ -51,6 +51,7 @@ def logits_of_rows(sharding: DataSharding, params: Any, count: int, functions: C
 def placements(mesh: Mesh) -> dict[str, Any]:
     """The same parameters, in the ways in which a trainer may hold them."""
     params = small_model("rotary").params
+    in_a_row = Mesh(mesh.devices.reshape(-1), ("x",))
     everywhere = NamedSharding(mesh, PartitionSpec())
 
     def split(leaf: Any) -> Any:
@@ -60,6 +61,7 @@ def placements(mesh: Mesh) -> dict[str, Any]:
 
     return {
         "numpy": jax.tree.map(np.asarray, params),
+        "laid out otherwise": jax.device_put(params, NamedSharding(in_a_row, PartitionSpec())),
         "one device": params,
         "replicated": jax.device_put(params, everywhere),
         "split": jax.tree.map(split, params),
@@ -111,6 +113,12 @@ def as_one_of_several(counts: list[int]) -> dict[str, Any]:
     params = small_model("rotary").params
     functions = CompiledFunctions()
     return {str(count): logits_of_rows(DataSharding(mesh), params, count, functions) for count in counts}
+
+
+def random_keys(_: Any) -> float:
+    """What is drawn with a key that was placed as the parameters are, as nnx has them among its variables."""
+    placed = DataSharding(Mesh(np.array(jax.devices()), ("data",))).place_params({"key": jax.random.key(3)})
+    return float(jax.jit(lambda tree: jax.random.uniform(tree["key"]))(placed))
 
 
 def without_a_mesh(_: Any) -> None:

@@ -26,59 +26,65 @@ def memory_of(model, params):
     return jax.jit(model.memory)(params, padded(inputs, 15), np.array([len(row) for row in inputs], np.int32))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-class TestModels:
-    """What holds for every model of the demo, described by an adapter."""
+of_every_kind = pytest.mark.parametrize("kind", KINDS)
 
-    def test_padding_changes_nothing(self, kind):
-        model, params = small_model(kind)
-        memory = memory_of(model, params)
-        other = np.where(np.arange(20)[None] < LENGTHS[:, None], TOKENS, 5).astype(np.int32)
-        found = [logits_of(model)(params, memory, tokens) for tokens in (TOKENS, other)]
-        shorter = logits_of(model)(params, memory, TOKENS[:, :9])
-        for row, length in enumerate(LENGTHS):
-            np.testing.assert_allclose(found[0][row, :length], found[1][row, :length], atol=1e-5)
-        np.testing.assert_allclose(found[0][:, :9], shorter, atol=1e-5)
 
-    def test_reading_in_parts_is_reading_at_once(self, kind):
-        """A padded prefix, then one token at a time, each row at its own position, then several again."""
-        model, params = small_model(kind)
-        memory = memory_of(model, params)
-        at_once = logits_of(model)(params, memory, TOKENS)
-        rows, starts = np.arange(len(ROWS)), np.array([1, 2, 3, 4, 5, 6], np.int32)
-        prefix = np.where(np.arange(6)[None] < starts[:, None], TOKENS[:, :6], 7).astype(np.int32)
-        cache = model.init_cache(len(ROWS), 12)
-        _, cache = jax.jit(model.extend)(params, memory, cache, prefix, np.zeros_like(starts))
-        for step in range(3):
-            outputs, cache = jax.jit(model.extend)(
-                params, memory, cache, TOKENS[rows, starts + step][:, None], starts + step
-            )
-            expected = at_once[rows, starts + step]
-            np.testing.assert_allclose(model.logits(params, outputs)[:, 0], expected, atol=1e-4)
-        places = starts[:, None] + 1 + np.arange(4)[None]
-        outputs, _ = jax.jit(model.extend)(params, memory, cache, TOKENS[rows[:, None], places], starts + 1)
-        np.testing.assert_allclose(model.logits(params, outputs), at_once[rows[:, None], places], atol=1e-4)
+@of_every_kind
+def test_padding_changes_nothing(kind):
+    model, params = small_model(kind)
+    memory = memory_of(model, params)
+    other = np.where(np.arange(20)[None] < LENGTHS[:, None], TOKENS, 5).astype(np.int32)
+    found = [logits_of(model)(params, memory, tokens) for tokens in (TOKENS, other)]
+    shorter = logits_of(model)(params, memory, TOKENS[:, :9])
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_allclose(found[0][row, :length], found[1][row, :length], atol=1e-5)
+    np.testing.assert_allclose(found[0][:, :9], shorter, atol=1e-5)
 
-    def test_what_has_no_slot_is_not_written(self, kind):
-        model, params = small_model(kind)
-        memory = memory_of(model, params)
-        cache = model.init_cache(len(ROWS), 8)
-        _, cache = jax.jit(model.extend)(params, memory, cache, TOKENS[:, :8], np.zeros_like(LENGTHS))
-        _, after = jax.jit(model.extend)(params, memory, cache, TOKENS[:, :2], np.full_like(LENGTHS, 8))
-        assert jax.tree.all(jax.tree.map(np.array_equal, cache, after))
 
-    def test_described_by_its_logits_alone_it_says_the_same(self, kind):
-        model, params = small_model(kind)
-        plain, _ = small_model(kind, cached=False)
-        assert model.has_cache and not plain.has_cache
-        assert plain.has_encoder == (kind == "encoder_decoder")
-        memory = memory_of(model, params)
-        expected = logits_of(model)(params, memory, TOKENS)
-        np.testing.assert_allclose(logits_of(plain)(params, memory, TOKENS), expected, atol=1e-5)
-        with pytest.raises(ArgumentError, match="This model has no cache"):
-            plain.init_cache(1, 2)
-        with pytest.raises(ArgumentError, match="This model has no cache"):
-            plain.extend(params, memory, None, TOKENS, LENGTHS)
+@of_every_kind
+def test_reading_in_parts_is_reading_at_once(kind):
+    """A padded prefix, then one token at a time, each row at its own position, then several again."""
+    model, params = small_model(kind)
+    memory = memory_of(model, params)
+    at_once = logits_of(model)(params, memory, TOKENS)
+    rows, starts = np.arange(len(ROWS)), np.array([1, 2, 3, 4, 5, 6], np.int32)
+    prefix = np.where(np.arange(6)[None] < starts[:, None], TOKENS[:, :6], 7).astype(np.int32)
+    cache = model.init_cache(len(ROWS), 12)
+    _, cache = jax.jit(model.extend)(params, memory, cache, prefix, np.zeros_like(starts))
+    for step in range(3):
+        outputs, cache = jax.jit(model.extend)(
+            params, memory, cache, TOKENS[rows, starts + step][:, None], starts + step
+        )
+        expected = at_once[rows, starts + step]
+        np.testing.assert_allclose(model.logits(params, outputs)[:, 0], expected, atol=1e-4)
+    places = starts[:, None] + 1 + np.arange(4)[None]
+    outputs, _ = jax.jit(model.extend)(params, memory, cache, TOKENS[rows[:, None], places], starts + 1)
+    np.testing.assert_allclose(model.logits(params, outputs), at_once[rows[:, None], places], atol=1e-4)
+
+
+@of_every_kind
+def test_what_has_no_slot_is_not_written(kind):
+    model, params = small_model(kind)
+    memory = memory_of(model, params)
+    cache = model.init_cache(len(ROWS), 8)
+    _, cache = jax.jit(model.extend)(params, memory, cache, TOKENS[:, :8], np.zeros_like(LENGTHS))
+    _, after = jax.jit(model.extend)(params, memory, cache, TOKENS[:, :2], np.full_like(LENGTHS, 8))
+    assert jax.tree.all(jax.tree.map(np.array_equal, cache, after))
+
+
+@of_every_kind
+def test_described_by_its_logits_alone_it_says_the_same(kind):
+    model, params = small_model(kind)
+    plain, _ = small_model(kind, cached=False)
+    assert model.has_cache and not plain.has_cache
+    assert plain.has_encoder == (kind == "encoder_decoder")
+    memory = memory_of(model, params)
+    expected = logits_of(model)(params, memory, TOKENS)
+    np.testing.assert_allclose(logits_of(plain)(params, memory, TOKENS), expected, atol=1e-5)
+    with pytest.raises(ArgumentError, match="This model has no cache"):
+        plain.init_cache(1, 2)
+    with pytest.raises(ArgumentError, match="This model has no cache"):
+        plain.extend(params, memory, None, TOKENS, LENGTHS)
 
 
 def test_logits_are_float32():

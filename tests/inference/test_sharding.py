@@ -24,7 +24,7 @@ def test_as_many_devices_and_placements_as_there_are():
     assert isinstance(found, dict), found
     assert set(found) == {
         *(f"{count} devices" for count in (1, 2, 4, 8)),
-        *("numpy", "one device", "replicated", "split", "both axes"),
+        *("numpy", "one device", "replicated", "laid out otherwise", "split", "both axes"),
     }
     expected = logits_of_rows(DataSharding(), small_model("rotary").params, 13, CompiledFunctions())
     for name, logits in found.items():
@@ -86,9 +86,8 @@ def test_without_a_mesh():
 
 
 def test_keys_of_random_numbers_may_be_among_parameters():
-    mesh = Mesh(np.array(jax.devices()), ("data",))
-    placed = DataSharding(mesh).place_params({"key": jax.random.key(3)})
-    assert jax.random.uniform(placed["key"]) == jax.random.uniform(jax.random.key(3))
+    for found in run_processes(f"{MODULE}:random_keys", processes=2, devices=2):
+        assert found == float(jax.random.uniform(jax.random.key(3)))
 
 
 @pytest.mark.parametrize(
