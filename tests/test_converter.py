@@ -136,8 +136,14 @@ def test_an_example_that_is_too_long(pack):
 
 def test_of_several_features_that_are_too_long_the_first_is_named():
     names = ["targets", "seven", "other", "features", "that", "are", "checked", "too"]
-    converter = variant(TASK_FEATURES={name: FeatureSpec(tf.int32) for name in names})(pack=False)
-    converted = converter(dataset_of([dict.fromkeys(names, [1, 2, 3])]), dict.fromkeys(names, 2))
+    specs = {name: FeatureSpec(tf.int32) for name in names}
+    keep = variant(
+        TASK_FEATURES=specs,
+        MODEL_FEATURES=specs,
+        get_model_feature_lengths=lambda self, lengths: dict(lengths),
+        _convert_features=lambda self, ds, lengths: self._pack_or_pad(ds, lengths),
+    )
+    converted = keep(pack=False)(dataset_of([dict.fromkeys(names, [1, 2, 3])]), dict.fromkeys(names, 2))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"Feature 'targets' .* during input_validation"):
         read(converted)
 
