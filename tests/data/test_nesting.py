@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.data import flatten_dict, unflatten_dict
 from evalkit.errors import FeatureError
 
+quickly = settings(max_examples=40, deadline=None)
 NAMES = st.text("abc", max_size=2)
 NESTED = st.recursive(
     st.dictionaries(NAMES, st.integers(), min_size=1),
@@ -17,6 +18,7 @@ NESTED = st.recursive(
 )
 
 
+@quickly
 @given(NESTED, st.sampled_from(["/", "::"]))
 def test_what_is_flattened_comes_back(nested, delimiter):
     flat = flatten_dict(nested, delimiter)

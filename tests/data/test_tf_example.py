@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -18,6 +18,7 @@ from evalkit.data import (
 )
 from evalkit.errors import FeatureError
 
+quickly = settings(max_examples=40, deadline=None)
 DTYPES = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint32, np.float16, np.float32]
 DENSE = st.sampled_from(DTYPES).flatmap(
     lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=3))
@@ -35,6 +36,7 @@ def stored(example, name):
     return list(getattr(feature, feature.WhichOneof("kind")).value)
 
 
+@quickly
 @given(DENSE)
 def test_arrays_come_back(array):
     found = round_trip(x=array)["x"].numpy()
@@ -43,18 +45,21 @@ def test_arrays_come_back(array):
     np.testing.assert_array_equal(found, array)
 
 
+@quickly
 @given(st.lists(st.text() | st.binary()))
 def test_texts_come_back(texts):
     expected = [text.encode() if isinstance(text, str) else text for text in texts]
     assert round_trip(x=np.array(texts, dtype=object))["x"].numpy().tolist() == expected
 
 
+@quickly
 @given(ROWS)
 def test_ragged_tensors_come_back(rows):
     ragged = tf.ragged.constant(rows, tf.int64, ragged_rank=2)
     assert round_trip(x=ragged)["x"].to_list() == rows
 
 
+@quickly
 @given(arrays.arrays(np.int32, arrays.array_shapes(min_dims=1, max_dims=3, max_side=3)))
 def test_sparse_tensors_come_back(array):
     found = round_trip(x=tf.sparse.from_dense(array))["x"]
@@ -70,6 +75,7 @@ def partly_ragged(rows, uniform, inner):
     return tf.RaggedTensor.from_row_lengths(ragged, tf.constant([len(outer) for outer in rows], tf.int64))
 
 
+@quickly
 @given(ROWS, st.integers(0, 3), st.integers(1, 3))
 def test_dimensions_of_one_length_among_ragged_ones_come_back(rows, uniform, inner):
     ragged = partly_ragged(rows, uniform, inner)
@@ -78,6 +84,7 @@ def test_dimensions_of_one_length_among_ragged_ones_come_back(rows, uniform, inn
     assert found.to_list() == ragged.to_list()
 
 
+@quickly
 @given(ROWS)
 def test_the_parser_of_tensorflow_reads_ragged_features(rows):
     ragged = tf.ragged.constant(rows, tf.int64, ragged_rank=2)
@@ -184,6 +191,7 @@ def stored_and_restored(value):
     return feature.restored(tf.io.parse_single_example(serialised, {"x": feature.parser})["x"])
 
 
+@quickly
 @given(DENSE.filter(lambda array: all(array.shape[1:])))
 def test_arrays_come_back_with_dtype_and_shape(array):
     found = stored_and_restored(array).numpy()
@@ -199,6 +207,7 @@ def test_scalars_come_back_as_scalars(scalar):
     assert found.numpy() == (scalar.numpy() if isinstance(scalar, tf.Tensor) else scalar)
 
 
+@quickly
 @given(ROWS.filter(bool), st.integers(1, 3), st.integers(1, 3))
 def test_ragged_features_come_back_with_dtype_and_shape(rows, uniform, inner):
     ragged = partly_ragged(rows, uniform, inner)
