@@ -140,7 +140,29 @@ def slices(ragged: Ragged, rows: Array, begins: Array, ends: Array) -> Ragged:
       >>> pieces.values.tolist(), pieces.splits.tolist()
       ([4, 2, 3, 1, 2], [0, 1, 3, 5])
     """
-    splits = offsets(ends - begins)
     firsts = ragged.splits[rows] + begins
-    places = np.repeat(firsts - splits[:-1], np.diff(splits)) + np.arange(splits[-1])
-    return Ragged(ragged.values[places], splits)
+    places = ranges(firsts, firsts + ends - begins)
+    return Ragged(ragged.values[places.values], places.splits)
+
+
+def ranges(begins: Array, ends: Array) -> Ragged:
+    """int64, row i of which counts from `begins[i]` to `ends[i]`, the latter excluded.
+
+    Example:
+      >>> ranges(np.array([5, 1]), np.array([7, 4])).values.tolist()
+      [5, 6, 1, 2, 3]
+    """
+    splits = offsets(ends - begins)
+    return Ragged(np.repeat(begins - splits[:-1], np.diff(splits)) + np.arange(splits[-1]), splits)
+
+
+def rectangle(ragged: Ragged, length: int, fill: int) -> Array:
+    """int32 `[rows, length]`: rows of at most `length`, filled up at the end.
+
+    Example:
+      >>> rectangle(Ragged.from_rows([[1, 2], [], [3]]), 3, fill=0).tolist()
+      [[1, 2, 0], [0, 0, 0], [3, 0, 0]]
+    """
+    result = np.full((ragged.num_rows, length), fill, np.int32)
+    result[np.arange(length)[None] < ragged.lengths[:, None]] = ragged.values
+    return result
