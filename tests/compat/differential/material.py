@@ -15,6 +15,14 @@ import tensorflow as tf
 WORDS = ("the", "seven", "Ärger", "naïve", "12", "x=3", "日本", "run", "runs", "#### 4", "", "yes", "no", "🙂", "a-b")
 VOCABULARY_SIZES = {"byte": 259, "byte with extra ids": 359, "sentencepiece": 300, "sentencepiece with extra ids": 400}
 MODEL = "vocabulary.model"
+TABLES: dict[str, Callable[[ModuleType], Any]] = {
+    "pass through": lambda lib: lib.PassThroughVocabulary(size=400, eos_id=1),
+    "code points": lambda lib: lib.vocabularies.FullCodepointVocabulary(),
+    "some code points": lambda lib: lib.vocabularies.PartialCodepointVocabulary(sorted(map(ord, set("the runs12日Ä")))),
+    "one word": lambda lib: lib.vocabularies.UnigramVocabulary(["the", "runs", "日本"]),
+    "words": lambda lib: lib.vocabularies.UnigramVocabulary(["the", "runs", "日本", "#"], split_on_space=True),
+}
+"""Vocabularies that look ids up, by what cases call them."""
 
 
 def train_vocabulary(folder: Path) -> None:
@@ -37,8 +45,8 @@ def train_vocabulary(folder: Path) -> None:
 def vocabulary(lib: ModuleType, kind: str, folder: Path) -> Any:
     """The vocabulary that a case calls `kind`."""
     extra_ids = 100 if kind.endswith("extra ids") else 0
-    if kind == "pass through":
-        return lib.PassThroughVocabulary(size=400, eos_id=1)
+    if kind in TABLES:
+        return TABLES[kind](lib)
     if kind.startswith("byte"):
         return lib.ByteVocabulary(extra_ids=extra_ids)
     return lib.SentencePieceVocabulary(str(folder / MODEL), extra_ids=extra_ids)

@@ -123,6 +123,15 @@ def tokenized_lists(rng: random.Random) -> Case:
     return {**made, "columns": columns, "features": described(rng, ("sentencepiece", "sentencepiece with extra ids"))}
 
 
+def looked_up(rng: random.Random) -> Case:
+    """Texts, by the vocabularies that are tables."""
+    made = tokenized(rng)
+    features = described(rng, ("code points", "some code points", "one word", "words"))
+    if features["inputs"]["vocabulary"] in ("one word", "words"):  # these have no EOS
+        features = {name: feature | {"add_eos": False} for name, feature in features.items()}
+    return {**made, "features": features}
+
+
 def passed_through(rng: random.Random) -> Case:
     """Ids that a vocabulary takes as they are."""
     count = count_of(rng)
@@ -256,6 +265,7 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
         renamed,
         tokenized,
         tokenized_lists,
+        looked_up,
         passed_through,
         ended,
         cut_on_the_left,
