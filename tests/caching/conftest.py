@@ -13,6 +13,7 @@ from evalkit import preprocessors
 from evalkit.caching import SplitOutcome, cache_tasks
 from evalkit.data import (
     CacheDatasetPlaceholder,
+    DataSource,
     Feature,
     InMemoryDataSource,
     Task,
@@ -36,6 +37,18 @@ def split_line(dataset: Any) -> Any:
 
 
 STEPS = [split_line, preprocessors.tokenize, preprocessors.append_eos]
+
+
+class NoShards(DataSource):
+    """A source that has nothing to read."""
+
+    supports_arbitrary_sharding = False
+
+    def list_shards(self, split: str) -> list[str]:
+        return []
+
+    def get_dataset(self, split: str, shuffle: bool = True, seed: Any = None, shard_info: Any = None) -> Any:
+        raise NotImplementedError
 
 
 @pytest.fixture(autouse=True)

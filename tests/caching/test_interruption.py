@@ -75,8 +75,6 @@ STAGES = {
     "a draft": ".caching/*/tmp-*/*",
     "the first file": "train.tfrecord-00000-*",
     "a piece": ".caching/*/piece-00000-*",
-    "the last piece but one": f".caching/*/piece-0000{PIECES - 2}-*",
-    "the last file": f"train.tfrecord-0000{2 * PIECES - 1}-*",
     "the manifest": "manifest.train.json",
     "the description": "info.train.json",
     "the mark": "COMPLETED",

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from evalkit.caching import CacheSettings, cache_tasks
-from evalkit.data import DataSource, Feature
+from evalkit.data import Feature
 from evalkit.errors import (
     ArgumentError,
     CacheError,
@@ -19,6 +19,7 @@ from evalkit.errors import (
     UnknownNameError,
 )
 from evalkit.vocabularies import ByteVocabulary, PassThroughVocabulary
+from tests.caching.conftest import NoShards
 
 
 def drop_all(dataset):
@@ -60,17 +61,8 @@ def test_a_source_with_no_rows(make_task, make_task_of, write_caches, output_dir
 
 
 def test_a_source_without_shards(write_caches, make_task):
-    class Empty(DataSource):
-        supports_arbitrary_sharding = False
-
-        def list_shards(self, split):
-            return []
-
-        def get_dataset(self, split, shuffle=True, seed=None, shard_info=None):
-            raise NotImplementedError
-
     with pytest.raises(SourceError, match="'lines', split 'train': its source .* lists no shards"):
-        write_caches(make_task(source=Empty(["train"])))
+        write_caches(make_task(source=NoShards(["train"])))
 
 
 def test_a_part_that_cannot_be_fingerprinted(make_task, write_caches):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from evalkit.data import DataSource, Feature
+from evalkit.data import Feature
 from evalkit.errors import SourceError
 from evalkit.transforms import map_over_dataset
 from evalkit.vocabularies import ByteVocabulary, PassThroughVocabulary
+from tests.caching.conftest import NoShards
 
 beam = pytest.importorskip("apache_beam", reason="Apache Beam is not installed: pip install 'evalkit[cache]'")
 
@@ -82,17 +83,8 @@ def test_setup_is_called_before_the_task_is_looked_for(make_task):
 
 
 def test_a_source_without_shards(make_task):
-    class Empty(DataSource):
-        supports_arbitrary_sharding = False
-
-        def list_shards(self, split):
-            return []
-
-        def get_dataset(self, split, shuffle=True, seed=None, shard_info=None):
-            raise NotImplementedError
-
     with pytest.raises(SourceError, match="No shards found for task 'lines', split 'train'"):
-        PreprocessTask(make_task(source=Empty(["train"])), "train")
+        PreprocessTask(make_task(source=NoShards(["train"])), "train")
 
 
 @pytest.mark.parametrize("num_shards", [1, 3, None])
