@@ -97,7 +97,7 @@ def _signature(leaf: Any) -> Hashable:
     """What a compiled function depends on of an argument."""
     if isinstance(leaf, np.ndarray):
         return leaf.shape, leaf.dtype
-    return leaf.shape, leaf.dtype, leaf.weak_type, _placement(leaf.sharding), leaf.committed
+    return leaf.shape, leaf.dtype, leaf.weak_type, _placement(leaf.sharding)
 
 
 def _placement(sharding: Hashable) -> Hashable:

@@ -67,7 +67,6 @@ def nnx_model(
             f"{name} keeps a cache of its own (variables of type nnx.Cache). Take a module without one, or give "
             "`Methods.extend` and `Methods.init_cache`, whose cache is an argument."
         )
-    random_states = jax.tree.map(lambda state: state.copy(), random_states)  # a trainer may donate its own
     expected = jax.eval_shape(lambda: params)
 
     def merged(params: Tree) -> Any:

@@ -71,14 +71,14 @@ def test_it_is_evaluated_in_the_mode_for_evaluation():
 
 
 def test_later_parameters_are_the_state_of_the_module():
-    model, first = nnx_model(language_model(), vocab_size=5, max_length=8)
+    module = language_model()
+    model, _ = nnx_model(module, vocab_size=5, max_length=8)
+    jax.tree.map(lambda leaf: leaf.delete(), nnx.state(module))  # as by a trainer that donates
     other = language_model(seed=1)
     other.eval()
     for params in (nnx.state(other), nnx.state(other, nnx.Param), nnx.to_pure_dict(nnx.state(other, nnx.Param))):
         check_model(model, params)
         np.testing.assert_allclose(jax.jit(model.apply_fn)(params, TOKENS), other(TOKENS), atol=1e-6)
-    jax.tree.map(lambda leaf: leaf.delete(), first)  # as by a trainer that donates
-    assert model.outputs(nnx.state(other), None, TOKENS).shape == (2, 3, 5)
 
 
 def test_an_encoder_and_a_decoder():
