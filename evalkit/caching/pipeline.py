@@ -78,7 +78,16 @@ def run(pipeline: Any, plans: Sequence[SplitPlan]) -> None:
     try:
         pipeline.run().wait_until_finish()
     except Exception as error:
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
         raise CacheError(
             f"The Beam pipeline failed: {type(error).__name__}: {error}. Pieces that were written stay; run the same "
             "command again to go on."
         ) from error
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Beam made `error` of the user's Ctrl-C, which it met in a worker inside this process."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from evalkit.caching import CacheSettings, cache_tasks
+from evalkit.caching.finishing import finish_split
+from evalkit.caching.plan import plan_split
 from evalkit.data import Feature
 from evalkit.errors import (
     ArgumentError,
@@ -182,3 +184,25 @@ def test_options_that_beam_does_not_take(make_task, write_caches, output_dir):
         with pytest.raises(ArgumentError, match=f"Beam does not take the pipeline options .*{option}.*{message}"):
             write_caches(task, overwrite=True, pipeline_options=[option])
     task.assert_cached()  # nothing was removed
+
+
+def test_workers_that_cannot_find_the_tasks(make_task, write_caches):
+    with pytest.raises(
+        CacheError, match="The Beam pipeline failed: .*No module named 'no_such_tasks'.* again to go on"
+    ):
+        write_caches(make_task(), settings=CacheSettings(modules=("no_such_tasks",)))
+
+
+def test_ctrl_c_stays_ctrl_c(make_task, write_caches, tmp_path, monkeypatch):
+    (tmp_path / "interrupting_tasks.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        write_caches(make_task(), settings=CacheSettings(modules=("interrupting_tasks",)))
+
+
+def test_a_piece_that_nobody_wrote(make_task, output_dir):
+    plan = plan_split(make_task(), "train", output_dir, CacheSettings())
+    with pytest.raises(
+        CacheError, match="Task 'lines', split 'train', piece 0 of 1 was not written, and no worker said"
+    ):
+        finish_split(plan)
