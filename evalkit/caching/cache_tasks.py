@@ -18,6 +18,7 @@ from evalkit.caching.progress import Progress
 from evalkit.data.preprocessing import check_output_features
 from evalkit.data.registry import TaskRegistry
 from evalkit.data.shard import ShardInfo
+from evalkit.data.sources import set_tfds_data_dir_override
 from evalkit.data.task import Task
 from evalkit.errors import ArgumentError, EvalkitError, FeatureError
 
@@ -76,6 +77,8 @@ def cache_tasks(
       EvalkitError: a task that cannot be cached, and why.
     """
     how = settings or CacheSettings()
+    if how.tfds_data_dir:
+        set_tfds_data_dir_override(how.tfds_data_dir)
     plans = [plan_split(task, split, output_dir, how) for task, split in _selected(tasks, splits)]
     by_name = {task.name: task for task in tasks}
     for plan in plans:

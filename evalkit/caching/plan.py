@@ -44,7 +44,7 @@ class CacheSettings:
       permit_unknown: whether a task is cached of which some part cannot be fingerprinted. Its cache is not refused when
         that part changes.
       modules: that workers import, because they register the tasks.
-      tfds_data_dir: where workers look for TFDS data; None: where each task says.
+      tfds_data_dir: where TFDS data is, from then on, in this process and in workers; None: where each task says.
     """
 
     min_files: int = 64

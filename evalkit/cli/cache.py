@@ -80,9 +80,9 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
     if positional and not positional[0].startswith("-"):
         raise app.UsageError(f"`evalkit cache` takes flags, and Beam's after --, found {' '.join(positional)!r}")
     modules = load_task_modules(values)
+    tasks = matching_tasks(values.tasks)
     if values.tfds_data_dir:
         set_tfds_data_dir_override(values.tfds_data_dir)
-    tasks = matching_tasks(values.tasks)
     if values.verify:
         verify(tasks, values.output_dir, values.splits)
     else:

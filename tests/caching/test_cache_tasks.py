@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from evalkit.caching import CacheSettings
-from evalkit.data import CacheDatasetPlaceholder, Feature, TaskRegistry
-from evalkit.errors import (
-    FeatureError,
-)
+from evalkit.data import CacheDatasetPlaceholder, Feature, TaskRegistry, TfdsDataSource, set_tfds_data_dir_override
+from evalkit.errors import FeatureError
 from evalkit.transforms import map_over_dataset
 from evalkit.vocabularies import PassThroughVocabulary
+from tests.data.sources.test_tfds import NAME, TinySums
 
 ONE_FILE = CacheSettings(min_files=1)
 
@@ -182,3 +182,18 @@ def test_what_comes_after_the_placeholder_may_mend_the_features(make_task, write
     task = make_task(preprocessors=steps, output_features={"line": Feature(PassThroughVocabulary(9))})
     write_caches(task)
     assert examples_of(task.get_dataset(use_cached=True)) == ["{'line': [19]}"] * 10
+
+
+def test_a_data_set_of_tfds_in_another_folder(tmp_path, write_caches):
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    TinySums(data_dir=str(tmp_path)).download_and_prepare(download_config=config)
+    source = TfdsDataSource(NAME, splits=["test"])
+    TaskRegistry.add("tiny", source=source, preprocessors=[CacheDatasetPlaceholder()], output_features={})
+    task = TaskRegistry.get("tiny")
+    try:
+        write_caches(task, settings=CacheSettings(tfds_data_dir=str(tmp_path)))
+        cached = task.get_dataset(split="test", use_cached=True).as_numpy_iterator()
+        assert sorted(example["answer"] for example in cached) == [1, 2, 3, 4]
+    finally:
+        set_tfds_data_dir_override(None)
+    assert len(task.get_dataset(split="test", use_cached=True)) == 4  # where the data is not there any more
