@@ -169,6 +169,7 @@ def test_names_that_collide():
         ({"x": [1], "_rl:0:x": [2]}, "'x' does not fit its description in the proto"),
         ({"x": [1], "_rl:0:x": [1], "_sh:x": [1, 1]}, r"the shape is \[1, 1\], and there are row lengths of 1 ragged"),
         ({"x": [1], "_sp:0:x": [0]}, "shape of the sparse feature 'x' is not in the proto; write it with store_shapes"),
+        ({"x": [1], "_sh:x": ["1"]}, "'x' does not fit its description in the proto"),
         ({"x": [1], "_sh:x": [2, 2]}, "'x' does not fit its description in the proto"),
     ],
 )

@@ -51,7 +51,7 @@ def _assembled(name: str, kinds: Mapping[str, Mapping[int, tf.Tensor]]) -> Any:
         if "sp" in kinds:
             return tf.SparseTensor(tf.stack(_in_order(kinds["sp"]), axis=1), values, shape)
         return values if shape is None else tf.reshape(values, shape)
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
         raise errors.FeatureError(f"Feature {name!r} does not fit its description in the proto: {error}") from error
 
 
