@@ -1,6 +1,7 @@
 """Offline caches: the examples of tasks, written once with Apache Beam and read ever after.
 
-`evalkit.data` reads them (`use_cached=True`). Beam is an extra, and only `pipeline` and `transforms` import it.
+`evalkit.data` reads them (`use_cached=True`). Beam is an extra: only writing needs it, and only `pipeline` and the
+transforms in `preprocess_task` and `transforms` import it.
 """
 
 from evalkit.caching.cache_tasks import SplitOutcome as SplitOutcome

@@ -141,6 +141,10 @@ def write(
         tasks, values.output_dir, values.splits, settings, values.overwrite, pipeline_options, showing_progress
     )
     print(table.render(["task", "split", "examples", "files", "MB", "state"], list(map(_row, outcomes))))
+    for plan in (outcome.plan for outcome in outcomes if outcome.plan.fingerprint.unknown_parts):
+        print(
+            f"Not watched: {', '.join(plan.fingerprint.unknown_parts)} of {plan}. Should it change, nobody will notice."
+        )
     failures = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(failures) > 1:
         raise CacheError("\n".join([f"{len(failures)} splits could not be cached.", *(f"  - {e}" for e in failures)]))

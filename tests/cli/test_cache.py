@@ -37,6 +37,8 @@ add("mine_1", CacheDatasetPlaceholder())
 add("mine_2", CacheDatasetPlaceholder(), splits=("train",))
 add("broken", fail, CacheDatasetPlaceholder())
 add("without")
+LOG = open("log.txt", "w")
+add("logging", lambda rows: rows.map(lambda row: row if LOG else {}), CacheDatasetPlaceholder(), splits=("train",))
 """
 
 
@@ -112,6 +114,16 @@ def test_failures_are_shown_beside_what_was_written(evalkit_command, module):
     assert "  - Task 'broken', split 'validation', piece 0 of 1: preprocessing failed" in result.err
     result = evalkit_command("cache", module, "--tasks=broken", "--splits=train", "--output_dir=caches")
     assert result.err.startswith("evalkit: Task 'broken', split 'train', piece 0 of 1: preprocessing failed")
+
+
+def test_parts_that_cannot_be_fingerprinted(evalkit_command, module):
+    arguments = ("cache", module, "--tasks=logging", "--output_dir=caches")
+    result = evalkit_command(*arguments)
+    assert result.status == 1
+    assert "Task 'logging', preprocessor '<lambda>'" in result.err and "--permit_unknown" in result.err
+    result = evalkit_command(*arguments, "--permit_unknown")
+    assert result.status == 0, result.err
+    assert "Not watched: preprocessor '<lambda>' of Task 'logging', split 'train'." in result.out
 
 
 def test_tasks_that_are_passed_over(evalkit_command, module):
