@@ -64,8 +64,8 @@ def nnx_model(
     random_states, caches, params = states
     if jax.tree.leaves(caches):
         raise ModelError(
-            f"{name} keeps a cache of its own (variables of type nnx.Cache). Take a module without one, or give "
-            "`Methods.extend` and `Methods.init_cache`, whose cache is an argument."
+            f"{name} keeps a cache of its own (variables of type nnx.Cache). Take it as it is trained, without one; a "
+            "cache that is an argument is used through `Methods.extend` and `Methods.init_cache`."
         )
     expected = jax.eval_shape(lambda: params)
 
