@@ -143,14 +143,14 @@ def passed_through(rng: random.Random) -> Case:
 def ended(rng: random.Random) -> Case:
     count = count_of(rng)
     columns = {"inputs": rng.choice((ids, matrices))(rng, count), "targets": ids(rng, count), "other": ids(rng, count)}
-    step = rng.choice(("append_eos", "append_eos_after_trim"))
-    drawn = {name: rng.choice((None, 1, 2, 5, 40)) for name in NAMES if rng.random() < 0.7}
-    return {
-        "columns": columns | others(rng, count),
-        "features": described(rng),
-        "sequence_length": rng.choice((drawn, None)),
-        "steps": [[step, {}]],
-    }
+    return {"columns": columns | others(rng, count), "features": described(rng), "steps": [["append_eos", {}]]}
+
+
+def ended_after_trim(rng: random.Random) -> Case:
+    """Rows of several lengths, around the one to which they are cut."""
+    drawn = {"inputs": rng.choice((None, 1, 3, 4)), "targets": rng.randint(2, 8), "other": 2}
+    steps = [["append_eos_after_trim", {}]]
+    return {**ended(rng), "sequence_length": rng.choice((drawn, drawn, drawn, None)), "steps": steps}
 
 
 def cut_on_the_left(rng: random.Random) -> Case:
@@ -268,6 +268,7 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
         looked_up,
         passed_through,
         ended,
+        ended_after_trim,
         cut_on_the_left,
         templated,
         converted,

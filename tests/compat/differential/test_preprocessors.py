@@ -10,7 +10,7 @@ from tests.compat.libraries import needs_seqio, number_of_cases
 
 pytestmark = needs_seqio
 
-CASES = preprocessor_cases.cases(number_of_cases(26))
+CASES = preprocessor_cases.cases(number_of_cases(30))
 
 
 @pytest.fixture(scope="module")
