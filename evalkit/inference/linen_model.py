@@ -123,7 +123,7 @@ def _expected_variables(module: nn.Module, methods: Methods, model: Model) -> An
         raise ModelError(f"{name} cannot be initialised with tokens of shape {tokens.shape}: {error}") from error
     if "cache" in variables:
         raise ModelError(
-            f"{name} keeps a cache of its own (collection 'cache'). Take it as it is trained, without one; a cache that "
-            "is an argument is used through `Methods.extend` and `Methods.init_cache`."
+            f"{name} keeps a cache of its own (collection 'cache'). Take it as it is trained, without one; a cache "
+            "that is an argument is used through `Methods.extend` and `Methods.init_cache`."
         )
     return nn.meta.unbox(variables)
