@@ -97,7 +97,8 @@ def test_shuffling_a_cache_is_repeatable(cached, inputs_of):
 
 def test_statistics(cached):
     assert cached.get_cached_stats("train") == {"examples": 5, "inputs_tokens": 10}
-    with pytest.raises(CacheError, match="Stats do not exist for 'numbers' split: test\n.*stats.test.json. Was this split cached"):
+    message = "Stats do not exist for 'numbers' split: test\n.*stats.test.json. Was this split cached"
+    with pytest.raises(CacheError, match=message):
         cached.get_cached_stats("test")
 
 
