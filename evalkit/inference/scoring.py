@@ -10,9 +10,7 @@ Log-probabilities are computed in float32, whatever the model computes in, and a
 from __future__ import annotations
 
 import collections
-import dataclasses
 from collections.abc import Iterator
-from typing import Any, final
 
 import numpy as np
 
@@ -24,84 +22,11 @@ from evalkit.inference.runtime import Runtime
 from evalkit.inference.scoring_batches import ReadyBatch, ready_batches, stem_tokens
 from evalkit.inference.scoring_plan import Reading, StemGroup, plan_reading, read_once
 from evalkit.inference.scoring_step import ReadTokens, read_batch, read_stems
+from evalkit.inference.span_scores import SpanScores, Work
 from evalkit.inference.spans import Rows, check_rows, slices
 from evalkit.inference.windows import keep_tails
 
 _IN_FLIGHT = 4  # batches
-
-
-@final
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What scoring some rows took.
-
-    Attributes:
-      tokens: how many tokens the rows have that must be fed, each row by itself; inputs of an encoder included.
-      read_tokens: how many of them were read, what is shared counted once.
-      computed_tokens: how many tokens were computed, padding and filler included.
-      logit_positions: at how many positions logits were computed, filler included.
-      batches: how many batches there were, stems included.
-      shapes: how many different ones.
-      compiles: how often anything was compiled for it.
-    """
-
-    tokens: int = 0
-    read_tokens: int = 0
-    computed_tokens: int = 0
-    logit_positions: int = 0
-    batches: int = 0
-    shapes: int = 0
-    compiles: int = 0
-
-
-@final
-@dataclasses.dataclass(frozen=True)
-class SpanScores:
-    """The scores of the spans of some rows, in the order of the rows.
-
-    Attributes:
-      log_probs: float32, the log-probability (nats) of each token of each span.
-      best_ids: int32, what the model finds likeliest in the place of each of these tokens, of several the lowest id.
-      is_best: bool, for each of these tokens whether it is that one.
-      truncated: bool `[rows]`, whether the beginning of a row was cut off because the model cannot take all of it.
-      work: what it took.
-    """
-
-    log_probs: Ragged
-    best_ids: Ragged
-    is_best: Ragged
-    truncated: Array
-    work: Work = Work()
-
-    def __len__(self) -> int:
-        return self.log_probs.num_rows
-
-    @property
-    def sums(self) -> Array:
-        """float64 `[rows]`: the log-probability of each span, in nats."""
-        sums = np.add.reduceat(self.log_probs.values, self.log_probs.splits[:-1], dtype=np.float64)
-        return sums if len(self) else np.zeros(0)
-
-    @property
-    def counts(self) -> Array:
-        """int64 `[rows]`: how many tokens each span has."""
-        return self.log_probs.lengths
-
-    @property
-    def greedy(self) -> Array:
-        """bool `[rows]`: whether greedy decoding would give the span."""
-        return np.logical_and.reduceat(self.is_best.values, self.is_best.splits[:-1])
-
-    def joined(self, sources: Array) -> SpanScores:
-        """The scores of rows that were cut into windows (`sliding_windows`).
-
-        Args:
-          sources: int64 `[windows]`, of which row each is a window: all those of row 0, then of row 1, and so on.
-        """
-        firsts = np.searchsorted(sources, np.arange((sources[-1] if len(sources) else -1) + 2))
-        splits = self.log_probs.splits[firsts]
-        columns = [Ragged(column.values, splits) for column in (self.log_probs, self.best_ids, self.is_best)]
-        return SpanScores(*columns, np.logical_or.reduceat(self.truncated, firsts[:-1]), self.work)
 
 
 def score_rows(runtime: Runtime, params: Tree, rows: Rows) -> SpanScores:
@@ -142,12 +67,13 @@ def score_rows(runtime: Runtime, params: Tree, rows: Rows) -> SpanScores:
         _check_finite(log_probs, np.sort(numbers), tails.rows, splits)
     if received != len(seen) or not seen.all():
         raise ModelOutputError(
-            f"Each of {len(seen)} tokens must be scored once; {int((~seen).sum())} were not, and {received} scores came."
+            f"Each of {len(seen)} tokens must be scored once; {int((~seen).sum())} were not, and there were {received} "
+            "scores."
         )
     ids = slices(tails.rows.tokens, np.arange(len(rows)), tails.rows.starts, tails.rows.ends).values
-    columns = [Ragged(values, splits) for values in (log_probs, best_ids, best_ids == ids)]
+    work = _work(tails.rows, reading, batches, runtime.compiled.compiles - before)
     return SpanScores(
-        *columns, tails.truncated, _work(tails.rows, reading, batches, runtime.compiled.compiles - before)
+        Ragged(log_probs, splits), Ragged(best_ids, splits), Ragged(best_ids == ids, splits), tails.truncated, work
     )
 
 
@@ -203,7 +129,7 @@ def _work(rows: Rows, reading: Reading, groups: list[tuple[StemGroup, list[Ready
         tokens=int(rows.fed_lengths.sum()) + inputs,
         read_tokens=reading.tokens,
         computed_tokens=sum(batch.planned.tokens for batch in batches) + sum(stems),
-        logit_positions=sum(batch.num_shards * batch.num_places for batch in batches),
+        logit_positions=sum(batch.num_shards * batch.room.places for batch in batches),
         batches=len(batches) + len(stems),
         shapes=len({batch.shape for batch in batches}) + len(stem_shapes),
         compiles=compiles,

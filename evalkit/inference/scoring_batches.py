@@ -8,7 +8,6 @@ as many places and reads as the fullest of them needs, so that they are one shap
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import NamedTuple, final
 
 import numpy as np
@@ -37,6 +36,13 @@ class _Reads(NamedTuple):
     shard_tokens: int
 
 
+class Room(NamedTuple):
+    """How many different places, and how many reads, each shard of a batch has room for."""
+
+    places: int
+    reads: int
+
+
 @final
 @dataclasses.dataclass(frozen=True)
 class ReadyBatch:
@@ -46,8 +52,8 @@ class ReadyBatch:
       reading: all rows.
       group: its stems.
       planned: its contexts.
-      num_places: how many places each shard has.
-      num_reads: how many reads each shard has.
+      reads: what is read.
+      room: for how much of that each shard has room.
       num_shards: over how many devices rows are spread.
     """
 
@@ -55,47 +61,46 @@ class ReadyBatch:
     group: StemGroup
     planned: PlannedReading
     reads: _Reads
-    num_places: int
-    num_reads: int
+    room: Room
     num_shards: int
 
     @property
     def shape(self) -> tuple[int, ...]:
         """What the batch is compiled for."""
-        rows, length, choices, choice_length = _shape(self.planned)
-        stems = self.group.num_stems, self.group.slots
-        return rows, length, choices, choice_length, *stems, self.num_places, self.num_reads
+        return *_key(self.group, self.planned), *self.room
 
     def arrays(self, pad_id: int) -> Batch:
         """The arrays, of numpy."""
-        rows, contexts, shards = self.reading, _filled(self.planned.contexts), self.num_shards
-        first = rows.division.firsts[contexts]
-        leaders, depths = rows.distinct.order[first], rows.division.depths[contexts]
-        bases, count = rows.bases[contexts], len(contexts)
-        if rows.with_encoder and rows.rows.inputs is not None:
-            source, begins, ends = rows.rows.inputs, np.zeros(count, np.int64), rows.rows.inputs.lengths[leaders]
+        reading, planned = self.reading, self.planned
+        # Filler is a copy of a context: something that a model can read, and at which nobody looks.
+        contexts = np.where(planned.contexts < 0, planned.contexts.max(), planned.contexts)
+        firsts, depths = reading.division.firsts[contexts], reading.division.depths[contexts]
+        leaders, bases = reading.distinct.order[firsts], reading.bases[contexts]
+        if reading.with_encoder:
+            tokens = slices(reading.inputs, leaders, np.zeros_like(leaders), reading.inputs.lengths[leaders])
         else:
-            source, begins, ends = rows.fed, bases, depths
-        places = np.zeros((shards, self.num_places), np.int32)
-        shard, column = self._columns(self.reads.places)
-        places[shard, column] = self.reads.places % self.reads.shard_tokens
-        read_shard, read_column = self._columns(self.reads.places[self.reads.inverse])
-        of_reads = np.zeros((3, shards, self.num_reads), np.int32)
-        of_reads[2] = -1
-        of_reads[:, read_shard, read_column] = column[self.reads.inverse], self.reads.ids, self.reads.numbers
-        behind_cache = bool(self.planned.choices or self.group.num_stems) and not rows.with_encoder
+            tokens = slices(reading.fed, leaders, bases, depths)
+        behind_cache = not reading.with_encoder and bool(planned.choices or self.group.num_stems)
         return Batch(
-            tokens=rectangle(slices(source, leaders, begins, ends), self.planned.length, pad_id),
-            lengths=(ends - begins).astype(np.int32) if rows.with_encoder else None,
+            tokens=rectangle(tokens, planned.length, pad_id),
+            lengths=tokens.lengths.astype(np.int32) if reading.with_encoder else None,
             bases=bases.astype(np.int32) if behind_cache else None,
             stems=self._stems(contexts) if self.group.num_stems else None,
-            choices=self._choices(contexts, pad_id) if self.planned.choices else None,
-            depths=depths.astype(np.int32) if behind_cache and self.planned.choices else None,
-            places=places,
-            read_places=of_reads[0],
-            read_ids=of_reads[1],
-            read_numbers=of_reads[2],
+            choices=self._choices(contexts, pad_id) if planned.choices else None,
+            depths=depths.astype(np.int32) if behind_cache and planned.choices else None,
+            **self._read_arrays(),
         )
+
+    def _read_arrays(self) -> dict[str, Array]:
+        shards, reads = self.num_shards, self.reads
+        places = np.zeros((shards, self.room.places), np.int32)
+        shard, column = self._columns(reads.places)
+        places[shard, column] = reads.places % reads.shard_tokens
+        of_reads = np.zeros((3, shards, self.room.reads), np.int32)
+        of_reads[2] = -1
+        read_shard, read_column = self._columns(reads.places[reads.inverse])
+        of_reads[:, read_shard, read_column] = column[reads.inverse], reads.ids, reads.numbers
+        return {"places": places, "read_places": of_reads[0], "read_ids": of_reads[1], "read_numbers": of_reads[2]}
 
     def _columns(self, places: Array) -> tuple[Array, Array]:
         """Of things sorted by shard, at `places`: the shard of each, and which of the shard's it is."""
@@ -104,7 +109,7 @@ class ReadyBatch:
         return shard, np.arange(len(places)) - firsts[shard]
 
     def _stems(self, contexts: Array) -> Array:
-        return (self.reading.division.stems[contexts] - self.group.stems[0]).astype(np.int32)
+        return np.asarray(self.reading.division.stems[contexts] - self.group.stems[0], np.int32)
 
     def _choices(self, contexts: Array, pad_id: int) -> Array:
         """int32 `[rows, choices, choice length]`; a context with fewer choices has empty ones."""
@@ -129,18 +134,16 @@ def ready_batches(
         [_find_reads(reading, planned, rows_of_leaves, firsts, num_shards) for planned in group.batches]
         for group in groups
     ]
-    room: dict[tuple[int, ...], tuple[int, int]] = {}
-    for group, planned, reads in _flat(groups, batches):
-        places, read = room.get(_key(group, planned), (1, 1))
-        shard = reads.places // reads.shard_tokens
-        places = max(places, int(np.bincount(shard, minlength=1).max()))
-        read = max(read, int(np.bincount(shard[reads.inverse], minlength=1).max()))
-        room[_key(group, planned)] = places, read
+    room: dict[tuple[int, ...], Room] = {}
+    for group, of_group in zip(groups, batches, strict=True):
+        for planned, reads in zip(group.batches, of_group, strict=True):
+            key = _key(group, planned)
+            room[key] = Room(*map(max, room.get(key, Room(1, 1)), _needs(reads)))
     return [
         (
             group,
             [
-                ReadyBatch(reading, group, planned, reads, *map(rung, room[_key(group, planned)]), num_shards)
+                ReadyBatch(reading, group, planned, reads, Room(*map(rung, room[_key(group, planned)])), num_shards)
                 for planned, reads in zip(group.batches, of_group, strict=True)
             ],
         )
@@ -194,22 +197,12 @@ def _find_reads(
     return _Reads(places, inverse, ids, numbers, shard_tokens)
 
 
-def _flat(
-    groups: tuple[StemGroup, ...], batches: list[list[_Reads]]
-) -> Iterator[tuple[StemGroup, PlannedReading, _Reads]]:
-    for group, of_group in zip(groups, batches, strict=True):
-        for planned, reads in zip(group.batches, of_group, strict=True):
-            yield group, planned, reads
-
-
-def _shape(planned: PlannedReading) -> tuple[int, int, int, int]:
-    return len(planned.contexts), planned.length, planned.choices, planned.choice_length
+def _needs(reads: _Reads) -> Room:
+    shard = reads.places // reads.shard_tokens
+    return Room(int(np.bincount(shard).max()), int(np.bincount(shard[reads.inverse]).max()))
 
 
 def _key(group: StemGroup, planned: PlannedReading) -> tuple[int, ...]:
-    return *_shape(planned), group.num_stems, group.slots
-
-
-def _filled(contexts: Array) -> Array:
-    """Filler is a copy of the first context: what a model can read, and nobody looks at."""
-    return np.where(contexts < 0, contexts.max(), contexts)
+    """The shape of a batch, but for the room that its reads take."""
+    shape = len(planned.contexts), planned.length, planned.choices, planned.choice_length
+    return *shape, group.num_stems, group.slots

@@ -37,6 +37,7 @@ class Reading:
       distinct: the rows that are read.
       division: their contexts and stems.
       lengths: int64 `[distinct]`: how long they are.
+      inputs: the inputs of each row; empty rows without an encoder.
       with_encoder: whether contexts are inputs.
     """
 
@@ -45,6 +46,7 @@ class Reading:
     distinct: DistinctRows
     division: Division
     lengths: Array
+    inputs: Ragged
     with_encoder: bool
 
     @functools.cached_property
@@ -67,8 +69,8 @@ class Reading:
     @functools.cached_property
     def context_lengths(self) -> Array:
         """int64 `[contexts]`: how many tokens of each context are read in its batch; with an encoder, of its inputs."""
-        if self.with_encoder and self.rows.inputs is not None:
-            return self.rows.inputs.lengths[self.distinct.order[self.division.firsts[:-1]]]
+        if self.with_encoder:
+            return self.inputs.lengths[self.distinct.order[self.division.firsts[:-1]]]
         return self.division.depths - self.bases
 
     @functools.cached_property
@@ -135,7 +137,8 @@ def read_once(rows: Rows, model: Model) -> Reading:
         division = divide(lengths, distinct.shared, first_reads)
     else:
         division = undivided(lengths)
-    return Reading(rows, fed, distinct, division, lengths, model.has_encoder)
+    inputs = Ragged(fed.values[:0], np.zeros(len(rows) + 1, np.int64)) if rows.inputs is None else rows.inputs
+    return Reading(rows, fed, distinct, division, lengths, inputs, model.has_encoder)
 
 
 def plan_reading(reading: Reading, ladder: Ladder, cache_budget: int) -> tuple[StemGroup, ...]:
@@ -167,7 +170,8 @@ def plan_reading(reading: Reading, ladder: Ladder, cache_budget: int) -> tuple[S
 
 def _behind_stems(ladder: Ladder, lengths: Array, most_rows: int, several: bool) -> Ladder:
     """The ladder for contexts behind stems: so many rows that the cache has room, and fewer shapes if there will be
-    several groups."""
+    several groups.
+    """
     budget = min(ladder.token_budget, max(most_rows, 1) * int(lengths.min()))
     steps = tuple(length for length in ladder.lengths if length & (length - 1) == 0) if several else ladder.lengths
     steps = tuple(sorted({*steps, ladder.length_for(int(lengths.max()))}))

@@ -52,7 +52,8 @@ class Batch(NamedTuple):
 
 class ReadTokens(NamedTuple):
     """What was read, each `[shards, reads]`: which read it is, the log-probability of its id (float32), and the id that
-    is likeliest there (the lowest of several)."""
+    is likeliest there (the lowest of several).
+    """
 
     numbers: Any
     log_probs: Any
@@ -76,7 +77,8 @@ def read_batch(model: Model, params: Tree, stems: Tree, batch: Batch) -> ReadTok
 
 def _outputs(model: Model, params: Tree, stems: Tree, batch: Batch) -> tuple[Any, Any]:
     """What the model says at the contexts, `[rows, length, ...]`, and at the choices, `[rows, choices, length, ...]`;
-    None where there are none."""
+    None where there are none.
+    """
     if batch.lengths is not None:
         memory = model.memory(params, batch.tokens, batch.lengths)
         _, said = jax.lax.scan(
@@ -107,13 +109,21 @@ def _select(outputs: Any, choice_outputs: Any, places: Any) -> Any:
     parts = [
         part.reshape(places.shape[0], -1, part.shape[-1]) for part in (outputs, choice_outputs) if part is not None
     ]
-    take = jax.vmap(lambda said, wanted: said[wanted])
     if len(parts) == 1:
-        return take(parts[0], places)
+        return _take(parts[0], places)
     first = parts[0].shape[1]
-    from_contexts = take(parts[0], jnp.minimum(places, first - 1))
-    from_choices = take(parts[1], jnp.maximum(places - first, 0))
+    from_contexts = _take(parts[0], jnp.minimum(places, first - 1))
+    from_choices = _take(parts[1], jnp.maximum(places - first, 0))
     return jnp.where((places < first)[:, :, None], from_contexts, from_choices)
+
+
+def _take(said: Any, *places: Any) -> Any:
+    """Elements of each shard; nothing goes from one device to another for it."""
+
+    def take(of_shard: Any, *wanted: Any) -> Any:
+        return of_shard[wanted]
+
+    return jax.vmap(take)(said, *places)
 
 
 def _read_logits(model: Model, params: Tree, selected: Any, batch: Batch) -> tuple[Any, Any, Any]:
@@ -128,9 +138,7 @@ def _read_logits(model: Model, params: Tree, selected: Any, batch: Batch) -> tup
         first, said = part
         logits = model.logits(params, said)
         inside = (batch.read_places >= first) & (batch.read_places < first + size)
-        read = jax.vmap(lambda of_shard, place, ids: of_shard[place, ids])(
-            logits, jnp.clip(batch.read_places - first, 0, size - 1), batch.read_ids
-        )
+        read = _take(logits, jnp.clip(batch.read_places - first, 0, size - 1), batch.read_ids)
         top = logits.max(axis=-1, keepdims=True)
         totals = jnp.log(jnp.exp(logits - top).sum(axis=-1)) + top[..., 0]
         # An argmax that is one reduction of one value, which XLA vectorises on a CPU; NaN is nowhere the likeliest.
