@@ -27,7 +27,7 @@ from evalkit.errors import ArgumentError, ArgumentTypeError
 from evalkit.inference.arguments import whole_number
 
 _SEEDS = 2**32
-_KEYS = "threefry2x32"  # the same numbers everywhere, whatever jax_default_prng_impl says
+KEYS = "threefry2x32"  # the same numbers everywhere, whatever jax_default_prng_impl says
 
 
 @final
@@ -75,10 +75,11 @@ class SamplingParams:
         self._check_strings()
 
     def _check_strings(self) -> None:
-        if isinstance(self.stop_strings, str):
-            raise ArgumentTypeError(f"stop_strings must be several strings; found one, {self.stop_strings!r}.")
-        object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
-        for index, text in enumerate(self.stop_strings):
+        given: Any = self.stop_strings
+        if isinstance(given, str):
+            raise ArgumentTypeError(f"stop_strings must be several strings; found one, {given!r}.")
+        object.__setattr__(self, "stop_strings", tuple(given))
+        for index, text in enumerate(given):
             if not isinstance(text, str):
                 raise ArgumentTypeError(f"stop_strings[{index}] must be a string, found {text!r}.")
             if not text:
@@ -117,10 +118,13 @@ def row_keys(seed: Any, examples: Any, samples: Any) -> jax.Array:
       examples: int32 `[rows]`, the number of each row's example.
       samples: int32 `[rows]`, which of its example's samples a row is.
     """
-    start = jax.random.key(seed, impl=_KEYS)
-    return jax.vmap(lambda example, sample: jax.random.fold_in(jax.random.fold_in(start, example), sample))(
-        examples, samples
-    )
+    start = jax.random.key(seed, impl=KEYS)
+
+    def one(example: Any, sample: Any) -> jax.Array:
+        key: jax.Array = jax.random.fold_in(jax.random.fold_in(start, example), sample)
+        return key
+
+    return jax.vmap(one)(examples, samples)
 
 
 def next_tokens(logits: jax.Array, rules: Rules, keys: jax.Array, steps: jax.Array) -> jax.Array:

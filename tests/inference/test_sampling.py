@@ -107,16 +107,20 @@ def test_a_number_at_either_end_chooses_a_token_that_has_a_probability():
     assert draw(logits, jnp.zeros(2, jnp.int32), jnp.ones(2), ends).tolist() == [1, 2]
 
 
+def chosen(seed, logits, rules):
+    rows = jnp.arange(len(logits))
+    return next_tokens(logits, rules, row_keys(seed, rows, rows), rows)
+
+
 def test_other_rules_compile_nothing():
     functions = CompiledFunctions()
-    keys = row_keys(np.uint32(0), jnp.arange(2), jnp.arange(2))
     for params in (
         SamplingParams(1),
         SamplingParams(1, temperature=0.5),
         SamplingParams(1, temperature=1, top_k=3),
         SamplingParams(1, temperature=1, top_p=0.5),
     ):
-        functions.call(next_tokens, jnp.zeros((2, 5)), params.rules(2), keys, jnp.zeros(2, jnp.int32))
+        functions.call(chosen, np.uint32(params.seed), jnp.zeros((2, 5)), params.rules(2))
     assert functions.compiles == 1
 
 
