@@ -27,7 +27,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from evalkit.data.sources.source import DataSource
 from evalkit.data.sources.tfds import TfdsDataSource
 from evalkit.data.task import Task
 from evalkit.errors import SourceError
-from evalkit.metrics.proportions import proportion_standard_error
+from evalkit.metrics.answers import graded_answers
 from evalkit.vocabularies.byte import ByteVocabulary
 from evalkit.vocabularies.vocabulary import Vocabulary
 
@@ -85,25 +85,6 @@ def extract_answer(solution: str, example: Mapping[str, Any] | None = None, is_t
     return answer
 
 
-def graded_answers(targets: Sequence[str], predictions: Sequence[str | None]) -> dict[str, float]:
-    """The share of right final answers with its standard error, and the counts that make up n.
-
-    Args:
-      targets: final answers.
-      predictions: final answers; None where none was found.
-    """
-    num_correct = sum(map(str.__eq__, targets, (prediction or "" for prediction in predictions)))
-    num_unparsed = sum(prediction is None for prediction in predictions)
-    return {
-        "accuracy": num_correct / len(targets),
-        "accuracy_stderr": proportion_standard_error(num_correct, len(targets)),
-        "correct": num_correct,
-        "wrong": len(targets) - num_correct - num_unparsed,
-        "unparsed": num_unparsed,
-        "n": len(targets),
-    }
-
-
 def register(name: str, data_dir: str | os.PathLike[str] | None = None, vocabulary: Vocabulary | None = None) -> Task:
     """Registers GSM8K under `name`: `inputs` is the question, `targets` the worked solution, both end with EOS.
 
@@ -118,7 +99,7 @@ def register(name: str, data_dir: str | os.PathLike[str] | None = None, vocabula
     feature = Feature(vocabulary or ByteVocabulary(), add_eos=True)
     return TaskRegistry.add(
         name,
-        source=_source(data_dir),
+        source=source_of(data_dir),
         preprocessors=[
             functools.partial(preprocessors.rekey, key_map={"inputs": "question", "targets": "answer"}),
             preprocessors.tokenize,
@@ -130,7 +111,8 @@ def register(name: str, data_dir: str | os.PathLike[str] | None = None, vocabula
     )
 
 
-def _source(data_dir: str | os.PathLike[str] | None) -> DataSource:
+def source_of(data_dir: str | os.PathLike[str] | None) -> DataSource:
+    """The problems, as `question` and `answer`: from a folder, or None from TFDS."""
     if data_dir is None:
         return TfdsDataSource(TFDS_NAME, splits=list(SIZES))
     return JsonLinesDataSource(

@@ -3,6 +3,7 @@
 numpy only. sacrebleu and rouge-score are loaded by the two metrics that need them, on their first call.
 """
 
+from evalkit.metrics.answers import graded_answers as graded_answers
 from evalkit.metrics.classification import accuracy as accuracy
 from evalkit.metrics.classification import binary_f1 as binary_f1
 from evalkit.metrics.classification import f1_per_label as f1_per_label
