@@ -10,6 +10,7 @@ Log-probabilities are computed in float32, whatever the model computes in, and a
 from __future__ import annotations
 
 import collections
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,6 +27,7 @@ from evalkit.inference.span_scores import SpanScores, Work
 from evalkit.inference.spans import Rows, check_rows, slices
 from evalkit.inference.windows import keep_tails
 
+_log = logging.getLogger(__name__)
 _IN_FLIGHT = 4  # batches
 
 
@@ -69,6 +71,10 @@ def score_rows(runtime: Runtime, params: Tree, rows: Rows) -> SpanScores:
         raise ModelOutputError(
             f"Each of {len(seen)} tokens must be scored once; {int((~seen).sum())} were not, and there were {received} "
             "scores."
+        )
+    if tails.truncated.any():
+        _log.warning(
+            "%d of %d rows are longer than the model; their tails were scored.", tails.truncated.sum(), len(rows)
         )
     ids = slices(tails.rows.tokens, np.arange(len(rows)), tails.rows.starts, tails.rows.ends).values
     work = _work(tails.rows, reading, batches, runtime.compiled.compiles - before)

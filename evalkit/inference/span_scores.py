@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from evalkit.columns import Array, Ragged
+from evalkit.columns import Array, Ragged, offsets
 
 
 @final
@@ -84,3 +84,12 @@ class SpanScores:
         )
         truncated = np.logical_or.reduceat(self.truncated, firsts[:-1])
         return SpanScores(log_probs, best_ids, is_best, truncated, self.work)
+
+    def only(self, counted: Ragged) -> SpanScores:
+        """The scores of those tokens for which `counted`, bool and of the same shape, says so: at least one a row."""
+        kept = counted.values
+        splits = offsets(np.add.reduceat(kept, counted.splits[:-1], dtype=np.int64))
+        log_probs, best_ids, is_best = (
+            Ragged(column.values[kept], splits) for column in (self.log_probs, self.best_ids, self.is_best)
+        )
+        return SpanScores(log_probs, best_ids, is_best, self.truncated, self.work)
