@@ -82,8 +82,8 @@ def decode(
         ), steps + 1
 
     slots, steps = jax.lax.while_loop(goes_on, step, (slots, jnp.int32(0)))
-    told = [getattr(slots, name) for name in Progress._fields[:-1]]
-    return slots, Progress(*told, steps)
+    told = {name: getattr(slots, name) for name in Progress._fields if name != "steps"}
+    return slots, Progress(**told, steps=steps)
 
 
 def _generate(slots: Slots, logits: jax.Array, vocab_size: int, stop_ids: Any) -> Slots:

@@ -124,7 +124,8 @@ def row_keys(seed: Any, examples: Any, samples: Any) -> jax.Array:
         key: jax.Array = jax.random.fold_in(jax.random.fold_in(start, example), sample)
         return key
 
-    return jax.vmap(one)(examples, samples)
+    keys: jax.Array = jax.vmap(one)(examples, samples)
+    return keys
 
 
 def next_tokens(logits: jax.Array, rules: Rules, keys: jax.Array, steps: jax.Array) -> jax.Array:
