@@ -143,7 +143,7 @@ def test_of_several_features_that_are_too_long_the_first_is_named():
         get_model_feature_lengths=lambda self, lengths: dict(lengths),
         _convert_features=lambda self, ds, lengths: self._pack_or_pad(ds, lengths),
     )
-    converted = keep(pack=False)(dataset_of([dict.fromkeys(names, [1, 2, 3])]), dict.fromkeys(names, 2))
+    converted = keep(pack=False)(dataset_of([{name: [1, 2, 3] for name in names}]), dict.fromkeys(names, 2))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"targets.* during input_validation"):
         read(converted)
 

@@ -148,7 +148,7 @@ def next_tokens(logits: jax.Array, rules: Rules, keys: jax.Array, steps: jax.Arr
         scaled = logits / jnp.where(rules.temperature > 0, rules.temperature, 1.0)[:, None]
         return jnp.where(rules.temperature > 0, draw(scaled, rules.top_k, rules.top_p, uniform), likeliest)
 
-    return jax.lax.cond(jnp.any(rules.temperature > 0), drawn, lambda: likeliest)
+    return jnp.asarray(jax.lax.cond(jnp.any(rules.temperature > 0), drawn, lambda: likeliest))
 
 
 def draw(logits: jax.Array, top_k: jax.Array, top_p: jax.Array, uniform: jax.Array) -> jax.Array:
