@@ -1,7 +1,7 @@
-"""From a model and parameters to scores, and to the functions that an Evaluator calls.
+"""From a model and parameters to scores and answers, and to the functions that an Evaluator calls.
 
     engine = Engine(model, mesh=mesh)
-    evaluator.evaluate(step=step, score_fn=engine.score_fn(params))
+    evaluator.evaluate(step=step, score_fn=engine.score_fn(params), predict_fn=engine.predict_fn(params))
 
 An engine is made once, and kept: what it compiles serves every later evaluation, with whatever parameters. It holds no
 parameters itself.
@@ -9,28 +9,36 @@ parameters itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, final
 
 from jax.sharding import Mesh
 
+from evalkit.errors import ArgumentError
 from evalkit.inference.agreement import all_alike
 from evalkit.inference.arguments import whole_number
+from evalkit.inference.feature_prompts import prompts_of_features
 from evalkit.inference.feature_rows import rows_of_features
+from evalkit.inference.generation import generate_answers
+from evalkit.inference.generations import Generations
 from evalkit.inference.ladder import DEFAULT_TOKEN_BUDGET, Ladder
 from evalkit.inference.model import Model, Tree
+from evalkit.inference.prompts import Prompts
 from evalkit.inference.runtime import Runtime
+from evalkit.inference.sampling import SamplingParams
 from evalkit.inference.scoring import score_rows
 from evalkit.inference.sharding import DataSharding
 from evalkit.inference.span_scores import SpanScores
 from evalkit.inference.spans import Rows
+from evalkit.inference.stop_strings import Decode
 
 _CACHE_BUDGETS = 8  # times the token budget: a slot of a cache takes far less memory than a token while it is computed
 
 
 @final
 class Engine:
-    """Scores with one model, on the devices of a mesh."""
+    """Scores and generates with one model, on the devices of a mesh."""
 
     def __init__(
         self,
@@ -126,3 +134,87 @@ class Engine:
             return pairs, {name: list(map(rows.row, range(len(scores)))) for name, rows in values.items()}
 
         return score
+
+    def generate(
+        self, params: Tree, prompts: Prompts, sampling: SamplingParams, decode_fn: Decode | None = None
+    ) -> Generations:
+        """Answers to prompts, in their order.
+
+        Of a prompt that leaves no room for `sampling.max_new_tokens`, the tail is kept. A greedy answer depends on the
+        prompt alone, a random one also on `sampling.seed` and the number of the prompt's example.
+
+        Args:
+          params: the parameters.
+          prompts: what is to be continued; the same in every process.
+          sampling: how many tokens, how they are chosen, and what ends an answer.
+          decode_fn: from ids to text; with it the answers have texts. Stop strings need it.
+
+        Raises:
+          ArgumentError: there is no room for a prompt, a stop id is outside the vocabulary, or stop strings have no
+            `decode_fn`.
+          RowError: an id is outside the vocabulary, a prompt is empty and there is no BOS, or inputs and the model do
+            not belong together; before anything is computed.
+          ModelError: the parameters do not fit, or logits are NaN or infinite, and the message says of which prompt.
+          ProcessError: another process has other prompts, or failed.
+        """
+        return generate_answers(self._runtime, params, prompts, sampling, decode_fn)
+
+    def predict_fn(
+        self, params: Tree, sampling: SamplingParams | None = None, decode_fn: Decode | None = None
+    ) -> Callable[[Any], list[tuple[int, list[int]]]]:
+        """The Evaluator's `predict_fn`: the ids of one answer to each example, without a stop id at the end.
+
+        The function takes the features of the converters for encoder–decoders, language models and prefix language
+        models.
+
+        Args:
+          params: the parameters.
+          sampling: None is greedy, with as many tokens as the features have room for behind the longest prompt.
+          decode_fn: for stop strings; the ids of an answer that one ended decode to it, too.
+
+        Returns:
+          A function of an enumerated dataset, that returns pairs `(index, ids)`. It raises what `generate` raises, and
+          FeatureError where examples do not have such features.
+
+        Raises:
+          ArgumentError: `sampling` asks for several answers.
+        """
+        predict = self.predict_with_aux_fn(params, sampling, decode_fn)
+        return lambda dataset: predict(dataset)[0]
+
+    def predict_with_aux_fn(
+        self, params: Tree, sampling: SamplingParams | None = None, decode_fn: Decode | None = None
+    ) -> Callable[[Any], tuple[list[tuple[int, list[int]]], dict[str, list[Any]]]]:
+        """The Evaluator's `predict_with_aux_fn`: as `predict_fn`, and of each answer `log_probs`, those of its tokens
+        with the stop id, their sum `scores`, and its `finish_reasons`.
+
+        Args:
+          params: the parameters.
+          sampling: as for `predict_fn`.
+          decode_fn: as for `predict_fn`.
+
+        Raises:
+          ArgumentError: `sampling` asks for several answers.
+        """
+        if sampling is not None and sampling.num_samples != 1:
+            raise ArgumentError(
+                f"The Evaluator takes one answer to each example; num_samples is {sampling.num_samples}. For several, "
+                "call `generate`."
+            )
+
+        def predict(dataset: Any) -> tuple[list[tuple[int, list[int]]], dict[str, list[Any]]]:
+            with all_alike("examples to be answered"):
+                examples = prompts_of_features(dataset)
+            longest = int(examples.prompts.tokens.lengths.max(initial=1))
+            room = max(min(examples.room, self.model.max_length - longest), 1)
+            found = self.generate(params, examples.prompts, sampling or SamplingParams(room), decode_fn)
+            answers, log_probs = found.answers, found.log_probs
+            pairs = [(index, answers.row(row).tolist()) for row, index in enumerate(examples.indices)]
+            values = [log_probs.row(row).tolist() for row in range(len(found))]
+            return pairs, {
+                "log_probs": values,
+                "scores": [math.fsum(value) for value in values],
+                "finish_reasons": list(found.finish_reasons),
+            }
+
+        return predict
