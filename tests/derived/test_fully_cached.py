@@ -139,7 +139,7 @@ def test_a_split_that_was_not_cached_is_named(add, cache):
     add(splits=["train", "test"])
     new = add_fully_cached_task("full", LENGTHS)
     cache(new)
-    with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* split.* test.*Was this split cached"):
+    with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* split.*test.*Was this split cached"):
         new.get_dataset(split="test", use_cached=True)
     mixture = evalkit.Mixture("mix", [(new, 1)])
     with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* test.*This was task .* of mixture 'mix'"):
