@@ -142,7 +142,7 @@ def test_a_split_that_was_not_cached_is_named(add, cache):
     with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* split.*test.*Was this split cached"):
         new.get_dataset(split="test", use_cached=True)
     mixture = evalkit.Mixture("mix", [(new, 1)])
-    with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.* test.*This was task .* of mixture 'mix'"):
+    with pytest.raises(errors.CacheError, match="(?s)'full_i5_t6'.*test.*This was task .* of mixture 'mix'"):
         mixture.get_dataset(split="test", use_cached=True)
 
 
