@@ -110,7 +110,7 @@ class _Reader:
         """Values and lengths of a batch of equal shapes `[batch, ...]`."""
         rows = batch.reshape(len(batch), -1)
         size = rows.shape[1]
-        if self.is_text or not self.shape or self.trims is False:
+        if self.is_text or not self.shape or self.trims is False or size == 0:
             return rows, np.full(len(rows), size, np.int64)
         filled = rows.view(f"u{rows.itemsize}") != 0 if rows.itemsize <= 8 else rows != 0  # -0.0 is no zero to drop
         lengths = np.where(filled.any(axis=1), size - np.argmax(filled[:, ::-1], axis=1), 0).astype(np.int64)

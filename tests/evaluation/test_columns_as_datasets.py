@@ -24,6 +24,7 @@ SPEC = {
     "matrix": tf.TensorSpec([None, 3], tf.float32),
     "grid": tf.TensorSpec([None, None], tf.int64),
     "padded": tf.TensorSpec([6], tf.float32),
+    "nothing": tf.TensorSpec([0], tf.int32),
 }
 
 
@@ -41,6 +42,7 @@ def examples(draw):
             "mask": draw(hnp.arrays(np.bool_, 4)),
             "matrix": draw(hnp.arrays(np.float32, (draw(size), 3))),
             "grid": draw(hnp.arrays(np.int64, (draw(size), draw(size)))),
+            "nothing": np.zeros(0, np.int32),
             "padded": draw(hnp.arrays(np.float32, 6, elements=st.sampled_from([0.0, -0.0, 1.5, np.float32(np.nan)]))),
         }
 

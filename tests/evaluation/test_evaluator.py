@@ -36,6 +36,17 @@ def test_both_forms_are_enumerated_real_datasets_of_known_length(make_evaluator)
     }
 
 
+@pytest.mark.parametrize("use_memory_cache", [True, False])
+def test_targets_may_all_be_empty(make_task, make_evaluator, use_memory_cache):
+    feature = evalkit.Feature(evalkit.ByteVocabulary(), add_eos=False)
+    features = {"inputs": feature, "targets": feature}
+    silence = make_task("silence", source=rows_source(["a", "b"], ["", ""]), output_features=features)
+    evaluator = make_evaluator(silence, use_memory_cache=use_memory_cache)
+    assert evaluator.model_feature_shapes["decoder_target_tokens"] == (0,)
+    metrics, _ = evaluator.evaluate(predict_fn=lambda dataset: [(int(index), []) for index, _ in dataset])
+    assert metrics.result() == {"silence": {"exact": 1.0}}
+
+
 def test_it_takes_a_name_a_task_and_a_mixture(make_task, make_evaluator):
     english = make_task("english", source=rows_source(ANSWERS, QUESTIONS))
     mixture = evalkit.Mixture("languages", [make_task(), english], default_rate=1.0)

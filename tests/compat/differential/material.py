@@ -95,7 +95,7 @@ def own_steps(lib: ModuleType) -> dict[str, Any]:
         length = (sequence_length or {}).get("targets") or 100
         for seed in seeds[:2]:
             example = changed(example, lambda ids, seed=seed: lib.utils.stateless_shuffle(ids, seed))
-        return changed(example, lambda ids: tf.concat([ids, tf.cast([seeds[2][0] % length], tf.int32)], axis=0))
+        return changed(example, lambda ids: tf.concat([ids, tf.cast([1 + seeds[2][0] % length], tf.int32)], axis=0))
 
     def twice(dataset):
         return dataset.flat_map(lambda example: tf.data.Dataset.from_tensors(example).repeat(2))

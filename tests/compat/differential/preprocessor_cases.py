@@ -167,7 +167,7 @@ def cut_on_the_left(rng: random.Random) -> Case:
 def templated(rng: random.Random) -> Case:
     count = count_of(rng)
     columns = {"question": texts(rng, count), "answer": texts(rng, count), "a b": texts(rng, count)}
-    parts = ("{question}", "{answer}", "{a b}", " Answer: ", "{}", "{ }", '{"a": 1}', "}{", "é", "\n", "{a  b}")
+    parts = ("{question}", "{answer}", "{a b}", " Answer: ", "{}", "{ }", '{"a": 1}', "}{", " é", "\n", "{a  b}")
     templates = {f"{name}_format": "".join(rng.choices(parts, k=rng.randint(1, 6))) for name in NAMES[:2]}
     return {"columns": columns, "steps": [["preprocess_tensorflow_examples", templates]]}
 
