@@ -12,11 +12,11 @@ environment variable `BBH_DIR` names when this module is imported; without it, r
 Published results are mostly with three worked-out shots, which the files do not have. `num_shots` shows the first
 questions of the file with bare answers instead, and asks the others.
 
-**How an answer is found.** An answer is True or False (in any case), or a capital letter, in parentheses or alone.
+**How an answer is found.** An answer is True or False (in any case), or a capital letter: "(B)", "B)" or "B".
 
 1. What comes after a line that begins with `Q:` is a question of the model's own, and is ignored.
-2. The answer stands behind the last "answer is" or "answer:". Other words of its line may follow a letter in
-   parentheses, but not a second one.
+2. The answer stands behind the last "answer is" or "answer:". Other words of its line may follow a letter with
+   its parenthesis, but not a second one.
 3. Without these words, the answer is all that stands in the first line.
 
 Quotes, asterisks, dollars, colons and a full stop around it make no difference. Anything else is unparsed, which is
@@ -56,11 +56,9 @@ SUBJECTS = ("boolean_expressions", "date_understanding", "logical_deduction_thre
 _NEXT_QUESTION = re.compile(r"^[ \t]*Q:", re.MULTILINE)
 _MARKER = re.compile(r"\banswer(?:\s+is\b|:)", re.IGNORECASE)
 _AROUND = r"[\s:*_`\"'$]*"
-_LETTER, _TRUTH = r"(?:\((?P<label>[A-Z])\)|(?P<letter>[A-Z]))", "(?P<truth>(?i:true|false))"
-_ALONE = re.compile(rf"{_AROUND}(?:{_LETTER}|{_TRUTH})\.?{_AROUND}\.?")
-_BEHIND_MARKER = re.compile(
-    rf"{_AROUND}(?:\((?P<label>[A-Z])\)(?!.*\([A-Z]\))|(?:(?P<letter>[A-Z])\)?|{_TRUTH})(?=\W*$|\.\s))", re.MULTILINE
-)
+_LABEL, _LETTER, _TRUTH = r"\(?(?P<label>[A-Z])\)", "(?P<letter>[A-Z])", "(?P<truth>(?i:true|false))"
+_ALONE = re.compile(rf"{_AROUND}(?:{_LABEL}|{_LETTER}|{_TRUTH})\.?{_AROUND}\.?")
+_BEHIND_MARKER = re.compile(rf"{_AROUND}(?:{_LABEL}(?!.*\b[A-Z]\))|(?:{_LETTER}|{_TRUTH})(?=\W*$|\.\s))", re.MULTILINE)
 
 
 def final_answer(text: str) -> str | None:

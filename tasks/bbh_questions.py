@@ -1,4 +1,4 @@
-"""Where the tasks of BIG-Bench Hard get their questions from: a folder with a JSON file for each subject.
+r"""Where the tasks of BIG-Bench Hard get their questions from: a folder with a JSON file for each subject.
 
 A file is `{"canary": …, "examples": [{"input": …, "target": …}, …]}`. Each example becomes `inputs` (the question),
 `targets` (the answer), `choices` (all answers that the question offers) and `question`, its place in the file.
@@ -81,8 +81,8 @@ class BbhDataSource(RowsSource):
         if self._data_dir is None:
             raise errors.SourceError(
                 f"Nobody said where {self._subject}.json of BIG-Bench Hard is. Set the environment variable BBH_DIR to "
-                "the folder before evalkit.tasks.bbh is imported, or pass data_dir to its register. The folder 'bbh' of "
-                "https://github.com/suzgunmirac/BIG-Bench-Hard has the files."
+                "the folder before evalkit.tasks.bbh is imported, or pass data_dir to its register. The folder 'bbh' "
+                "of https://github.com/suzgunmirac/BIG-Bench-Hard has the files."
             )
         return [str(Path(self._data_dir) / f"{self._subject}.json")]
 
