@@ -66,7 +66,7 @@ def bits_per_byte(sums: Any, num_bytes: Any) -> float:
     Raises:
       ArgumentError: the texts have no byte.
     """
-    return -_total(sums) / (_units("byte in the texts", num_bytes) * math.log(2))
+    return -_total(sums) / (_units("byte is in the texts", num_bytes) * math.log(2))
 
 
 def pointwise_information(sums: Any, unconditional_sums: Any) -> Array:
@@ -166,5 +166,5 @@ def _total(sums: Any) -> float:
 def _units(what: str, counts: Any) -> int:
     total = int(np.asarray(counts, np.int64).sum())
     if total <= 0:
-        raise ArgumentError(f"There is no {what}, and nothing to divide by.")
+        raise ArgumentError(f"No {what}: there is nothing to divide by.")
     return total

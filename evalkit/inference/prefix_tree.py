@@ -16,7 +16,7 @@ from typing import NamedTuple, final
 
 from evalkit.columns import Array
 
-_MAX_CHOICES = 32  # more of them are better read next to each other, behind a stem, than one after another
+_MAX_CHOICES = 16  # more of them are better read next to each other, behind a stem, than one after another
 _MIN_STEM = 32  # tokens
 _STEM_COST = 64.0  # tokens
 _DEARER = 1.25
