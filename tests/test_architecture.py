@@ -36,6 +36,7 @@ RANKS = {
     "loggers": 5,
     "derived": 6,
     "evaluation": 6,
+    "evaluations": 7,
     "feature_converters": 7,
     "tasks": 7,
     "caching": 7,

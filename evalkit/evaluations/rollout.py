@@ -1,0 +1,110 @@
+"""What a model answers to prompts."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, final
+
+from evalkit.evaluations.evaluation import Evaluation
+from evalkit.evaluations.examples import judged, read_examples
+from evalkit.evaluations.inference_job import InferenceJob
+from evalkit.evaluations.result import EvaluationResult
+from evalkit.evaluations.texts import decoded, encoded
+from evalkit.inference.arguments import whole_number
+from evalkit.inference.prompts import Prompts
+from evalkit.inference.sampling import SamplingParams
+
+
+class RolloutEvaluation(Evaluation):
+    """Answers that are generated, cleaned, and compared with the expected ones.
+
+    `check`, `score` and `max_new_tokens` may be overridden. What theseus does otherwise:
+
+    * Of a prompt that is too long the tail is kept (`truncated`), where the question stands; there the head is.
+    * An answer ends at a stop id, which is not part of its text; there all tokens are always generated.
+    * `top_p` keeps the smallest set of tokens whose probability is at least `top_p`; there one token fewer.
+    * Draws depend on the seed and the number of the example; there examples in different chunks share them.
+    * `clean` is given the answer alone, and never the prompt.
+    * `max_new_tokens` is half of the longest row by default; all of it, as there, leaves no room for a prompt.
+    """
+
+    @abc.abstractmethod
+    def get(self, indx: int) -> tuple[str, str]:
+        """The prompt and the expected answer of an index."""
+
+    @abc.abstractmethod
+    def clean(self, y_hat: str) -> str:
+        """What of a generated answer is compared; an empty string says that there is no answer in it."""
+
+    def check(self, y: str, y_hat: str) -> bool:
+        """Whether the cleaned answer `y_hat` is right: by default, whether it is equal to `y`."""
+        return y == y_hat
+
+    def score(self, ys: list[str], y_hats: list[str]) -> float:
+        """The score of all expected and cleaned answers; by default the share for which `check` holds."""
+        return sum(self.check(y, y_hat) for y, y_hat in zip(ys, y_hats, strict=True)) / len(ys)
+
+    def max_new_tokens(self, inference: InferenceJob) -> int:
+        """How many tokens an answer may have; most evaluations need far fewer than the default."""
+        return max(inference.engine.model.max_length // 2, 1)
+
+    @final
+    def evaluate(
+        self,
+        inference: InferenceJob,
+        encoding: Any,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        chunk_size: int = 200,
+        *,
+        seed: int = 0,
+        limit: int | None = None,
+        **kwargs: Any,
+    ) -> EvaluationResult:
+        """Runs the evaluation.
+
+        Args:
+          inference: engine and parameters.
+          encoding: a tokenizer with `encode_batch` and `decode_batch`.
+          temperature: 0 is greedy.
+          top_p: draws from the smallest set of tokens that has this probability.
+          chunk_size: checked, and without effect: the engine plans its batches.
+          seed: what draws begin from.
+          limit: takes so many examples, the same ones each time.
+          **kwargs: ignored.
+
+        Returns:
+          The score, with `tokens_per_answer` as a value. Answers that ran out of tokens are `unfinished`. A row has
+          `index`, `prompt`, `y`, `raw`, `y_hat`, `correct` and `finish_reason`.
+
+        Raises:
+          ArgumentError: there is no example, a number is out of range, or there is no room for a prompt.
+          PostprocessError: `clean` or `check` raised; it names the example.
+          RowError: an id is outside the vocabulary, or a prompt is empty and there is no BOS.
+          SourceError: `get` raised.
+        """
+        whole_number("chunk_size", chunk_size)
+        sampling = SamplingParams(self.max_new_tokens(inference), temperature=temperature, top_p=top_p, seed=seed)
+        examples = read_examples(self, self.get, limit)
+        prompts = Prompts(encoded(encoding, [prompt for prompt, _ in examples.values()]), examples=list(examples))
+        found = inference.engine.generate(inference.params, prompts, sampling)
+        rows: list[dict[str, Any]] = []
+        texts = zip(examples.items(), decoded(encoding, found.answers), found.finish_reasons, strict=True)
+        for (index, (prompt, y)), raw, reason in texts:
+            y_hat = judged(self, index, self.clean, raw)
+            correct = bool(judged(self, index, self.check, y, y_hat))
+            row = {"index": index, "prompt": prompt, "y": y, "raw": raw, "y_hat": y_hat, "correct": correct}
+            rows.append(row | {"finish_reason": reason})
+        right = sum(row["correct"] for row in rows)
+        unparsed = sum(not row["correct"] and not row["y_hat"] for row in rows)
+        counts = {
+            "total": len(rows),
+            "correct": right,
+            "wrong": len(rows) - right - unparsed,
+            "unparsed": unparsed,
+            "truncated": int(found.truncated.sum()),
+            "unfinished": found.finish_reasons.count("length"),
+        }
+        score = self.score([row["y"] for row in rows], [row["y_hat"] for row in rows])
+        values = {"tokens_per_answer": float(found.tokens.lengths.mean())}
+        return EvaluationResult(self.name, float(score), counts, values, tuple(rows))
