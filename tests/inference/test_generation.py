@@ -1,0 +1,304 @@
+"""Answers do not depend on how they were batched, and say why they ended."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from evalkit.errors import ArgumentError, ModelError, RowError
+from evalkit.inference.generation import generate_answers
+from evalkit.inference.prompts import Prompts
+from evalkit.inference.sampling import SamplingParams
+from evalkit.inference.scoring import score_rows
+from evalkit.inference.spans import Rows
+from tests.inference.generating import (
+    GREEDY,
+    SAMPLED,
+    answers,
+    follower,
+    letters,
+    on_several_devices,
+    prompts_for,
+    runtime,
+    with_an_encoder,
+)
+from tests.inference.models import KINDS, padded, random_rows, small_model
+from tests.inference.processes import Raised, run_processes
+
+HERE = "tests.inference.generating"
+ONE = jnp.float32(30)
+
+
+def brute_force(model, params, prompt, max_new):
+    """Greedy, one row at a time, the whole row again for each token; and the logits of each."""
+    row, logits = list(prompt), []
+    run = jax.jit(lambda tokens: model.logits(params, model.outputs(params, None, tokens)))
+    while len(row) < len(prompt) + max_new:
+        logits.append(np.asarray(run(padded([row], model.max_length)))[0, len(row) - 1])
+        row.append(int(logits[-1][: model.vocab_size].argmax()))
+        if row[-1] in model.eos_ids:
+            break
+    return row[len(prompt) :], logits
+
+
+@pytest.mark.parametrize("kind", ["learned", "rotary"])
+def test_with_a_cache_as_by_computing_all_again_for_100_prompts(kind):
+    model, params = small_model(kind)
+    prompts = prompts_for(model, 100, 44)
+    cached = generate_answers(runtime(model), params, prompts, SamplingParams(20))
+    without = dataclasses.replace(model, init_cache_fn=None, extend_fn=None)
+    again = generate_answers(runtime(without), params, prompts, SamplingParams(20))
+    assert answers(cached) == answers(again)
+    np.testing.assert_allclose(cached.log_probs.values, again.log_probs.values, atol=1e-4)
+    assert cached.finish_reasons == again.finish_reasons
+    assert set(cached.finish_reasons) == {"stop", "length"}
+    for row in range(0, 100, 25):
+        tokens, logits = brute_force(model, params, prompts.tokens.row(row), 20)
+        assert answers(cached)[row] == tokens
+        expected = [step[token] - jax.nn.logsumexp(step) for step, token in zip(logits, tokens, strict=True)]
+        np.testing.assert_allclose(cached.log_probs.row(row), np.array(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["learned", "rotary"])
+def test_logits_of_decoding_are_those_of_the_whole_row(kind):
+    model, params = small_model(kind)
+    rows = random_rows(100, 40, seed=11, shortest=2)
+    lengths = np.array([len(row) for row in rows])
+    tokens = padded(rows, model.max_length)
+    whole = model.logits(params, jax.jit(model.outputs, static_argnums=1)(params, None, tokens))
+    cache = model.init_cache(100, model.max_length)
+    _, cache = jax.jit(lambda *a: model.extend(params, None, *a))(cache, tokens[:, :20], np.zeros(100, np.int32))
+    step = jax.jit(lambda *a: model.extend(params, None, *a))
+    for place in range(20, 40):
+        outputs, cache = step(cache, tokens[:, place : place + 1], np.full(100, place, np.int32))
+        there = lengths > place
+        found = np.asarray(model.logits(params, outputs[:, 0]))
+        np.testing.assert_allclose(found[there], np.asarray(whole[:, place])[there], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cached", [True, False])
+def test_batches_ladders_and_order_change_nothing(kind, cached):
+    model, params = small_model(kind, cached=cached)
+    prompts = prompts_for(model, 20)
+    order = np.random.default_rng(0).permutation(20)
+
+    def shuffled(rows):
+        return [rows.row(index).tolist() for index in order]
+
+    inputs = None if prompts.inputs is None else shuffled(prompts.inputs)
+    other_order = Prompts.of(shuffled(prompts.tokens), inputs, order)
+    for rules in (GREEDY, SAMPLED):
+        expected = answers(generate_answers(runtime(model), params, prompts, rules))
+        assert len({tuple(row) for row in expected}) > 10
+        for slots in (1, 3 * 128, 8 * 128):  # 1, 3 and 8 rows and more
+            assert answers(generate_answers(runtime(model, slots), params, prompts, rules)) == expected
+        other = runtime(model, lengths=(20, 64))
+        assert answers(generate_answers(other, params, prompts, rules)) == expected
+        found = answers(generate_answers(runtime(model), params, other_order, rules))
+        k = rules.num_samples
+        assert found == [expected[index * k + sample] for index in order for sample in range(k)]
+
+
+def test_any_number_of_devices_gives_the_same_answers():
+    [found] = run_processes(f"{HERE}:{on_several_devices.__name__}", devices=8, seconds=180)
+    assert all(found[count] == found["1"] for count in ("2", "4", "8"))
+    model, params = small_model("rotary")
+    assert found["1"]["g"] == answers(generate_answers(runtime(model), params, prompts_for(model, 13), GREEDY))
+
+
+def test_any_number_of_devices_with_an_encoder():
+    [found] = run_processes(f"{HERE}:{with_an_encoder.__name__}", devices=4, seconds=180)
+    assert found["4"] == found["1"]
+
+
+def test_two_processes_give_the_answers_of_one():
+    counts = [1, 4, 7, 8, 16, 33]
+    both = run_processes(f"{HERE}:as_one_of_several", counts, processes=2, devices=2, seconds=240)
+    model, params = small_model("rotary")
+    alone = runtime(model)
+    for count in counts:
+        for name, rules in (("g", GREEDY), ("s", SAMPLED)):
+            expected = answers(generate_answers(alone, params, prompts_for(model, count), rules))
+            assert [found[str(count)][name] for found in both] == [expected, expected]
+
+
+def test_every_process_raises_where_they_disagree_or_logits_are_no_numbers():
+    for raised in run_processes(f"{HERE}:other_prompts", processes=2):
+        assert isinstance(raised, Raised) and raised.error == "ProcessError" and "prompts" in raised.message
+    for raised in run_processes(f"{HERE}:nan_in_one", processes=2):
+        assert isinstance(raised, Raised) and raised.error == "ModelError" and "NaN" in raised.message
+
+
+def test_nothing_is_compiled_again_for_other_params_and_rules():
+    model, params = small_model("rotary")
+    kept = runtime(model)
+    first = generate_answers(kept, params, prompts_for(model, 30), SamplingParams(12))
+    assert first.work.compiles > 0
+    for other, rules in (
+        (params, SamplingParams(12)),
+        (jax.tree.map(lambda leaf: leaf * 0.9, params), SamplingParams(12)),
+        (params, SamplingParams(9, temperature=1.0)),
+        (params, SamplingParams(12, temperature=0.5, top_k=3, seed=9)),
+        (params, SamplingParams(12, temperature=0.5, top_p=0.3, stop_ids=(4, 9))),
+    ):
+        assert generate_answers(kept, other, prompts_for(model, 30), rules).work.compiles == 0
+
+
+def test_short_answers_take_few_steps():
+    """Of 256 tokens that there may be, answers have 1 to 8; the batch holds 16 of 64 prompts at a time."""
+    model = follower(max_length=512, stop_after=100)
+    prompts = Prompts.of([[93 + index % 8] for index in range(16)])
+    found = generate_answers(runtime(model, 512 * 16), ONE, prompts, SamplingParams(256))
+    assert answers(found) == [[*range(94 + index % 8, 101), 0] for index in range(16)]
+    assert found.work.steps * 20 <= 256
+    assert set(found.finish_reasons) == {"stop"}
+    more = Prompts.of([[93 + index % 8] for index in range(64)])
+    refilled = generate_answers(runtime(model, 512 * 16), ONE, more, SamplingParams(256))
+    assert refilled.work.steps <= 64 / 16 * 8
+    assert refilled.work.occupancy > 0.7
+
+
+def test_a_prompt_is_read_once_for_all_its_samples():
+    model, params = small_model("rotary")
+    prompts = Prompts.of(random_rows(6, 30, seed=1, shortest=20))
+    once = generate_answers(runtime(model), params, prompts, SamplingParams(8, temperature=1.0))
+    often = generate_answers(runtime(model), params, prompts, SamplingParams(8, temperature=1.0, num_samples=5))
+    assert often.work.prompt_tokens == once.work.prompt_tokens == int(prompts.tokens.lengths.sum()) - 6
+    assert [answers(often)[index * 5] for index in range(6)] == answers(once)
+    assert len({tuple(row) for row in answers(often)}) > 20
+
+
+def test_equal_prompts_are_answered_by_independent_streams():
+    model, params = small_model("rotary")
+    flat = jax.tree.map(lambda leaf: leaf * 0, params)
+    found = generate_answers(runtime(model), flat, Prompts.of([[3, 4]] * 8), SamplingParams(10, temperature=1.0))
+    assert len({tuple(row) for row in answers(found)}) == 8
+
+
+def test_log_probs_are_those_of_scoring():
+    model, params = small_model("learned")
+    prompts = prompts_for(model, 12)
+    found = generate_answers(runtime(model), params, prompts, SAMPLED)
+    pairs = [(prompts.tokens.row(row // 2).tolist(), answer) for row, answer in enumerate(answers(found))]
+    rows = Rows.of([prompt + answer for prompt, answer in pairs], [len(prompt) for prompt, _ in pairs])
+    scores = score_rows(runtime(model), params, rows)
+    np.testing.assert_allclose(found.log_probs.values, scores.log_probs.values, atol=1e-4)
+
+
+def test_what_ends_an_answer():
+    prompts = Prompts.of([[0, 3, 0, 5], [9]])  # EOS in a prompt stops nothing
+    found = generate_answers(runtime(follower()), ONE, prompts, SamplingParams(4, stop_ids=(7, 11)))
+    assert answers(found) == [[6, 7], [10, 11]]
+    assert [found.answers.row(row).tolist() for row in range(2)] == [[6], [10]]
+    assert found.answer_lengths.tolist() == [1, 1]
+    assert found.finish_reasons == ("stop", "stop")
+    limited = generate_answers(runtime(follower()), ONE, prompts, SamplingParams(2, stop_ids=(7,)))
+    assert answers(limited) == [[6, 7], [10, 11]]
+    assert limited.finish_reasons == ("stop", "length")
+    assert limited.texts is None
+
+
+@pytest.mark.parametrize("slots", [32, 512])
+def test_stop_strings_end_an_answer_wherever_tokens_begin(slots):
+    prompts = Prompts.of([[0], [20], [1], [44]])
+
+    def two_each(ids):
+        return "".join(letters([token, token]) for token in ids)
+
+    rules = SamplingParams(20, stop_strings=("LM", "XXY", "ZZZ"))
+    found = generate_answers(runtime(follower(), slots), ONE, prompts, rules, two_each)
+    assert found.texts == ("BBCCDDEEFFGGHHIIJJKKL", "VVWW", "CCDDEEFFGGHHIIJJKKL", two_each(range(45, 65)))
+    assert answers(found) == [list(range(1, 13)), [21, 22, 23, 24], list(range(2, 13)), list(range(45, 65))]
+    assert found.finish_reasons == ("stop", "stop", "stop", "length")
+    assert found.log_probs.lengths.tolist() == found.tokens.lengths.tolist()
+    assert found.work.new_tokens == found.tokens.lengths.sum()
+
+
+def test_a_stop_id_is_not_in_the_text():
+    found = generate_answers(runtime(follower(stop_after=6)), ONE, Prompts.of([[3]]), SamplingParams(9), letters)
+    assert (answers(found), found.texts) == ([[4, 5, 6, 0]], ("EFG",))
+
+
+def test_of_a_long_prompt_the_tail_is_read():
+    seen = follower(max_length=16)
+    prompts = Prompts.of([[*range(90, 110)], [*range(30, 38)], [*range(30, 39)]])
+    found = generate_answers(runtime(seen), ONE, prompts, SamplingParams(8, stop_ids=(110,)))
+    assert found.truncated.tolist() == [True, False, True]
+    assert answers(found)[1:] == [[*range(38, 46)], [*range(39, 47)]]
+    assert found.work.prompt_tokens == 3 * 7
+
+
+def test_padded_logits_are_never_chosen_and_count_in_the_softmax():
+    def apply(params, tokens):
+        return jnp.broadcast_to(params[None, None], (*tokens.shape, 8))
+
+    wide = follower(vocab_size=5, eos_ids=())
+    model = dataclasses.replace(wide, apply_fn=apply)
+    logits = jnp.array([0.0, 1.0, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0])
+    for rules in (SamplingParams(8), SamplingParams(8, temperature=2.0, num_samples=20)):
+        found = generate_answers(runtime(model), logits, Prompts.of([[1]]), rules)
+        assert found.tokens.values.max() < 5
+        np.testing.assert_allclose(found.log_probs.values, jax.nn.log_softmax(logits)[found.tokens.values], atol=1e-5)
+
+
+def test_an_empty_prompt_is_bos():
+    model = follower(bos_id=4)
+    found = generate_answers(runtime(model), ONE, Prompts.of([[], [4], [7], []]), SamplingParams(2))
+    assert answers(found) == [[5, 6], [5, 6], [8, 9], [5, 6]]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_none_and_one(count):
+    for kind in ("rotary", "encoder_decoder"):
+        model, params = small_model(kind)
+        found = generate_answers(runtime(model), params, prompts_for(model, count), SAMPLED, letters)
+        assert (len(found), len(found.texts)) == (2 * count, 2 * count)
+        assert found.work.occupancy > 0
+
+
+def test_logits_that_are_no_numbers_name_the_example():
+    def apply(params, tokens):
+        return jnp.where(tokens[..., None] == 8, jnp.nan, follower().apply_fn(params, tokens))
+
+    model = dataclasses.replace(follower(), apply_fn=apply)
+    prompts = Prompts.of([[20], [5]], examples=[7, 3])
+    with pytest.raises(ModelError, match=r"Prompt 1 of 2 \(example 3\): the logits for its new token 3 are NaN"):
+        generate_answers(runtime(model), ONE, prompts, SamplingParams(9))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "rules", "error", "message"),
+    [
+        (Prompts.of([[1], [2, 120]]), GREEDY, RowError, r"Row 1 of 2: tokens\[1\] is 120"),
+        (Prompts.of([[1], []]), GREEDY, RowError, "Prompt 1 of 2 is empty, and the model has no bos_id"),
+        (Prompts.of([[1]], [[1]]), GREEDY, RowError, "prompts have inputs, and the model has no encoder"),
+        (Prompts.of([[1]]), SamplingParams(32), ArgumentError, "max_new_tokens = 32 leaves no room for a prompt"),
+        (Prompts.of([[1]]), SamplingParams(4, stop_ids=(120,)), ArgumentError, r"stop_ids\[0\] is 120"),
+        (Prompts.of([[1]]), SamplingParams(4, stop_strings=("a",)), ArgumentError, "give decode_fn"),
+    ],
+)
+def test_what_cannot_be_generated_is_refused(prompts, rules, error, message):
+    with pytest.raises(error, match=message):
+        generate_answers(runtime(follower()), ONE, prompts, rules)
+
+
+def test_an_encoder_needs_inputs():
+    model, params = small_model("encoder_decoder")
+    with pytest.raises(RowError, match="prompts have no inputs, and the model has an encoder"):
+        generate_answers(runtime(model), params, Prompts.of([[1]]), GREEDY)
+    with pytest.raises(RowError, match="Prompt 1 of 2 has no inputs to encode"):
+        generate_answers(runtime(model), params, Prompts.of([[1], [1]], [[3], []]), GREEDY)
+
+
+def test_prompts_check_themselves():
+    with pytest.raises(RowError, match="as many inputs as prompts, 1; found 2"):
+        Prompts.of([[1]], [[1], [2]])
+    with pytest.raises(RowError, match="as many examples as prompts, 1; found 2"):
+        Prompts.of([[1]], examples=[0, 1])
+    with pytest.raises(RowError, match="Prompt 1 is of example -1"):
+        Prompts.of([[1], [2]], examples=[0, -1])
