@@ -80,26 +80,25 @@ def test_logits_of_decoding_are_those_of_the_whole_row(kind):
         np.testing.assert_allclose(found[there], np.asarray(whole[:, place])[there], atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "cached"), [*((kind, True) for kind in KINDS), ("learned", False), ("encoder_decoder", False)]
+)
 def test_batches_ladders_and_order_change_nothing(kind, cached):
     model, params = small_model(kind, cached=cached)
     prompts = prompts_for(model, 20)
     order = np.random.default_rng(0).permutation(20)
+    inputs = None if prompts.inputs is None else [prompts.inputs.row(index) for index in order]
+    shuffled = Prompts.of([prompts.tokens.row(index) for index in order], inputs, order)
 
-    def shuffled(rows):
-        return [rows.row(index).tolist() for index in order]
-
-    inputs = None if prompts.inputs is None else shuffled(prompts.inputs)
-    other_order = Prompts.of(shuffled(prompts.tokens), inputs, order)
+    rows = 2 * 64 if model.has_encoder else 64
+    one, *others = [runtime(model, rows * count, lengths=(64,)) for count in (1, 3, 8)]
+    others.append(runtime(model, lengths=(20, 64)))
     for rules in (GREEDY, SAMPLED):
-        expected = answers(generate_answers(runtime(model), params, prompts, rules))
+        expected = answers(generate_answers(one, params, prompts, rules))
         assert len({tuple(row) for row in expected}) > 10
-        for slots in (1, 3 * 128, 8 * 128):  # 1, 3 and 8 rows and more
-            assert answers(generate_answers(runtime(model, slots), params, prompts, rules)) == expected
-        other = runtime(model, lengths=(20, 64))
-        assert answers(generate_answers(other, params, prompts, rules)) == expected
-        found = answers(generate_answers(runtime(model), params, other_order, rules))
+        for other in others:
+            assert answers(generate_answers(other, params, prompts, rules)) == expected
+        found = answers(generate_answers(others[-1], params, shuffled, rules))
         k = rules.num_samples
         assert found == [expected[index * k + sample] for index in order for sample in range(k)]
 
@@ -150,17 +149,20 @@ def test_nothing_is_compiled_again_for_other_params_and_rules():
 
 
 def test_short_answers_take_few_steps():
-    """Of 256 tokens that there may be, answers have 1 to 8; the batch holds 16 of 64 prompts at a time."""
+    """Of 256 tokens that there may be, answers have 1 to 8, and slots are filled again as they become free."""
     model = follower(max_length=512, stop_after=100)
     prompts = Prompts.of([[93 + index % 8] for index in range(16)])
-    found = generate_answers(runtime(model, 512 * 16), ONE, prompts, SamplingParams(256))
+    found = generate_answers(runtime(model), ONE, prompts, SamplingParams(256))
+    assert found.work.steps == found.work.slot_steps == found.tokens.lengths.sum()  # one at a time
+    kept = runtime(model, 256 * 16)
+    found = generate_answers(kept, ONE, prompts, SamplingParams(256))
     assert answers(found) == [[*range(94 + index % 8, 101), 0] for index in range(16)]
-    assert found.work.steps * 20 <= 256
     assert set(found.finish_reasons) == {"stop"}
-    more = Prompts.of([[93 + index % 8] for index in range(64)])
-    refilled = generate_answers(runtime(model, 512 * 16), ONE, more, SamplingParams(256))
-    assert refilled.work.steps <= 64 / 16 * 8
-    assert refilled.work.occupancy > 0.7
+    assert found.work.steps * 20 <= 256
+    more = Prompts.of([[93 + index % 8] for index in range(160)])
+    refilled = generate_answers(kept, ONE, more, SamplingParams(256))
+    assert refilled.work.steps <= 160 / 16 * 8 * 0.75
+    assert refilled.work.occupancy > 0.8
 
 
 def test_a_prompt_is_read_once_for_all_its_samples():
