@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,9 @@ def rows_of(draw, pieces: int, longest: int) -> list[list[int]]:
     """Rows made of a few pieces each, so that many begin alike."""
     piece = st.lists(st.integers(0, 2), min_size=1, max_size=longest)
     available = draw(st.lists(piece, min_size=1, max_size=4))
-    joined = st.lists(st.sampled_from(available), min_size=1, max_size=pieces).map(lambda parts: sum(parts, []))
+    joined = st.lists(st.sampled_from(available), min_size=1, max_size=pieces).map(
+        lambda parts: [*itertools.chain(*parts)]
+    )
     return draw(st.lists(joined, max_size=12))
 
 
