@@ -68,6 +68,7 @@ class PoolRun:
         self._chunks = collections.deque(pool.chunks)
         self._rows: list[Waiting | None] = [None] * pool.slots  # who is in which slot
         self._seen = np.zeros(pool.slots, np.int64)  # how many tokens are known to have no stop string
+        self._released = np.zeros(pool.slots, bool)  # whose rows the device still holds for running
         self._slots: Slots | None = None
 
     def answers(self, work: GenerationWork) -> Iterator[tuple[int, int, Answer]]:
@@ -76,20 +77,19 @@ class PoolRun:
         Raises:
           ModelError: the logits of a row are not numbers.
         """
-        released = np.zeros(self._pool.slots, bool)
         while True:
             self._refill(work)
-            released = self._narrow(released)
+            self._narrow()
             if not any(self._rows):
                 return
-            progress = self._decode(released, work)
-            released = np.zeros(len(self._rows), bool)
+            progress = self._decode(work)
+            self._released[:] = False
             for slot, row in enumerate(self._rows):
                 if row is None:
                     continue
                 answer = self._answer(slot, row, progress)
                 if answer is not None:
-                    released[slot] = bool(progress.running[slot])
+                    self._released[slot] = bool(progress.running[slot])
                     self._rows[slot], self._seen[slot] = None, 0
                     work.new_tokens += len(answer.tokens)
                     yield row.prompt, row.sample, answer
@@ -130,7 +130,7 @@ class PoolRun:
         kept = self._waiting[0].kept
         rows = [self._waiting.popleft() for _ in places]
         for place, row in zip(places, rows, strict=True):
-            self._rows[place] = row
+            self._rows[place], self._released[place] = row, False
         prompts = [row.prompt for row in rows]
         lasts = [self._prompts.tokens.splits[prompt + 1] - 1 for prompt in prompts]
         columns = {
@@ -151,8 +151,8 @@ class PoolRun:
         seed = np.uint32(self._sampling.seed)
         self._slots = compiled.call(admit, self._slots, kept, admitted, seed, out_shardings=by_rows, donate=(0,))
 
-    def _narrow(self, released: Array) -> Array:
-        """Moves the last rows into fewer slots, as soon as they fit; `released` of those."""
+    def _narrow(self) -> None:
+        """Moves the last rows into fewer slots, as soon as they fit."""
         shards = self._runtime.sharding.num_shards
         while not self._waiting and not self._chunks:
             fewer = len(self._rows) // _NARROWING // shards * shards
@@ -165,17 +165,23 @@ class PoolRun:
                 select, self._slots, places, out_shardings=self._runtime.sharding.by_rows
             )
             self._rows = [self._rows[place] for place in places]
-            self._seen, released = self._seen[places], released[places]
-        return released
+            self._seen, self._released = self._seen[places], self._released[places]
 
-    def _decode(self, released: Array, work: GenerationWork) -> Progress:
+    def _decode(self, work: GenerationWork) -> Progress:
         sharding, slots = self._runtime.sharding, len(self._rows)
         waiting = len(self._waiting) + len(self._chunks)
         enough = min(waiting, self._pool.chunk_rows) or slots
         steps = _STEPS_BETWEEN_LOOKS if self._stop.strings else self._sampling.max_new_tokens
         self._slots, told = self._runtime.compiled.call(
             decode,
-            *(self._params, self._slots, self._stop_ids, sharding.put(released), np.int32(enough), np.int32(steps)),
+            *(
+                self._params,
+                self._slots,
+                self._stop_ids,
+                sharding.put(self._released),
+                np.int32(enough),
+                np.int32(steps),
+            ),
             static=(self._runtime.model,),
             out_shardings=None if sharding.mesh is None else (sharding.by_rows, sharding.replicated),
             donate=(1,),

@@ -152,8 +152,6 @@ def test_short_answers_take_few_steps():
     """Of 256 tokens that there may be, answers have 1 to 8, and slots are filled again as they become free."""
     model = follower(max_length=512, stop_after=100)
     prompts = Prompts.of([[93 + index % 8] for index in range(16)])
-    found = generate_answers(runtime(model), ONE, prompts, SamplingParams(256))
-    assert found.work.steps == found.work.slot_steps == found.tokens.lengths.sum()  # one at a time
     kept = runtime(model, 256 * 16)
     found = generate_answers(kept, ONE, prompts, SamplingParams(256))
     assert answers(found) == [[*range(94 + index % 8, 101), 0] for index in range(16)]
