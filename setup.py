@@ -45,6 +45,7 @@ setup(
         "jax>=0.4.35",
         "numpy>=1.26",
         "optax>=0.2.3",
+        "orbax-checkpoint>=0.11",
         "orjson>=3.10",
         "rouge-score>=0.1.2",
         "sacrebleu>=2.4",
