@@ -12,6 +12,7 @@ import numpy as np
 
 from evalkit.columns import Array, Ragged
 from evalkit.errors import RowError
+from evalkit.evaluation.user_code import calling
 from evalkit.inference.spans import Rows
 from evalkit.vocabularies.vocabulary import Vocabulary
 
@@ -29,16 +30,25 @@ class TextRows(NamedTuple):
 
 
 def encoded(encoding: Any, texts: Sequence[str]) -> Ragged:
-    """The ids of each text."""
-    found = encoding.encode_batch(list(texts))
+    """The ids of each text.
+
+    Raises:
+      RowError: the tokenizer raised.
+    """
+    with calling(RowError, lambda: f"{type(encoding).__name__}.encode_batch of {len(texts)} texts"):
+        found = encoding.encode_batch(list(texts))
     return found if isinstance(found, Ragged) else Ragged.from_rows(found)
 
 
 def decoded(encoding: Any, ids: Ragged) -> list[str]:
-    """The text of each row; tokenizers that are not evalkit's get lists of ids."""
-    if isinstance(encoding, Vocabulary):
-        return encoding.decode_batch(ids)
-    return list(encoding.decode_batch([ids.row(number).tolist() for number in range(ids.num_rows)]))
+    """The text of each row; tokenizers that are not evalkit's get lists of ids.
+
+    Raises:
+      RowError: the tokenizer raised.
+    """
+    rows = ids if isinstance(encoding, Vocabulary) else [ids.row(number).tolist() for number in range(ids.num_rows)]
+    with calling(RowError, lambda: f"{type(encoding).__name__}.decode_batch of {ids.num_rows} rows"):
+        return list(encoding.decode_batch(rows))
 
 
 def text_rows(ids: Ragged, bos_id: int | None) -> TextRows:

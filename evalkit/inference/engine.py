@@ -83,6 +83,11 @@ class Engine:
         return self._runtime.model
 
     @property
+    def mesh(self) -> Mesh | None:
+        """The devices that it was given."""
+        return self._runtime.sharding.mesh
+
+    @property
     def compiles(self) -> int:
         """How many times anything was compiled so far."""
         return self._runtime.compiled.compiles

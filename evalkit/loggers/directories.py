@@ -24,13 +24,17 @@ def path_below(directory: str | os.PathLike[str], name: str) -> str:
 
 
 @contextlib.contextmanager
-def errors_of(logger: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns an OSError of the block into a LoggerError that names the logger, the path and the reason."""
+def errors_of(
+    logger: str, path: str | os.PathLike[str], argument: str = "log_dir (the logger's output_dir)"
+) -> Iterator[None]:
+    """Turns an OSError of the block into a LoggerError that names the logger, the path, the reason, and the argument
+    that says where to write.
+    """
     try:
         yield
     except OSError as error:
         reason = f"{error.strerror} (errno {error.errno})" if error.strerror else str(error)
         raise LoggerError(
             f"{logger} cannot write {os.fspath(path)!r}: {reason}. What was logged before is unchanged. "
-            "Pass a directory that can be written and has space as log_dir (the logger's output_dir)."
+            f"Pass a directory that can be written and has space as {argument}."
         ) from error
