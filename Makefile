@@ -25,7 +25,7 @@ demo: $(READY)  ## train a tiny Flax language model and watch its accuracy rise
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest -n 2
 
-bench: $(READY)  ## figures, beside seqio in an environment of its own (EVALKIT_SEQIO_PYTHON names one that exists)
+bench: $(READY)  ## figures, beside seqio and lm-eval in environments of their own (EVALKIT_SEQIO_PYTHON, EVALKIT_HF_PYTHON name others)
 	@$(BIN)/python -m tests.benchmarks.run
 
 lint: $(READY)  ## what CI checks besides the tests

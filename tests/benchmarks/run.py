@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.run                        N = 10,000 in three rounds, 1,000 and 50,000 in one
 python -m tests.benchmarks.run --only evaluate        one worker
-python -m tests.benchmarks.run --subjects seqio       the peer alone
+python -m tests.benchmarks.run --subjects seqio       a peer alone
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import corpus, peer, table
-from tests.benchmarks.measure import MARK
+from tests.benchmarks.figures import ROOT, WORKER_FIGURES, Call
 
-ROOT = Path(__file__).parents[2]
 WORKERS = (
     "import_cost",
     "registry",
@@ -37,18 +35,18 @@ WORKERS = (
     "calls",
     "memory",
     "beside",
+    "choices",
+    "answers",
+    "bare",
 )
-EVALUATE_VARIANTS = ("plain", "four metrics", "postprocess", "json", "json+tensorboard")
-VARIANTS = {"seqio": EVALUATE_VARIANTS, "evalkit": (*EVALUATE_VARIANTS, "ragged")}
-"""seqio raises on ragged outputs under NumPy >= 1.24."""
+HUGGINGFACE = ("choices", "answers")
+"""Workers whose peer is not seqio."""
 
-RAW_COPIES = 36  # about 20 KB an example
-UNCACHED_SOURCE = 9_000
-"""seqio keeps the raw examples of any source below 10,000, so the raw field is measured just below that."""
+ALONE = ("bare",)
+"""Workers that measure evalkit against itself."""
 
-CACHED_ROWS = 100_000
-"""The issue's number; whatever N is."""
-
+ONCE = (*HUGGINGFACE, *ALONE)
+"""Workers that take minutes and repeat inside: one round is enough."""
 SIZE_DEPENDENT = ("evaluate", "construct", "memory")
 """Workers that also run for the Ns that no bar is for."""
 
@@ -71,8 +69,8 @@ def main() -> int:
     facts = machine_facts(corpus.prepare(folder))
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     pythons = {"evalkit": Path(sys.executable)}
-    if "seqio" in options.subjects:
-        pythons["seqio"] = peer.interpreter()
+    wanted = {subject for worker in options.only for subject in subjects_of(worker, options.subjects)}
+    pythons |= {name: peer.interpreter(name) for name in peer.PEERS if name in wanted}
     results: dict[str, Any] = {"machine": facts, "figures": {}}
     missed = 0
     for plan in plans(options):
@@ -95,7 +93,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes of each subject per measurement")
     parser.add_argument("--times", type=int, default=3, help="repetitions inside a process")
     parser.add_argument("--only", default=",".join(WORKERS), help="workers to run, by name")
-    parser.add_argument("--subjects", default="seqio,evalkit")
+    parser.add_argument("--subjects", default="seqio,huggingface,evalkit")
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "evalkit-bench")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "benchmarks.json", help="where the figures go")
     options = parser.parse_args()
@@ -128,7 +126,7 @@ def measured(plan: Plan, subjects: list[str], pythons: dict[str, Path], folder: 
     samples: Samples = collections.defaultdict(lambda: collections.defaultdict(list))
     for number in range(plan.rounds):
         for worker in plan.workers:
-            for subject in subjects:
+            for subject in subjects_of(worker, subjects) if number == 0 or worker not in ONCE else ():
                 print(f"  N={plan.examples} round {number + 1}: {worker}, {subject}", file=sys.stderr, flush=True)
                 call = Call(pythons[subject], subject, folder, plan.examples, plan.times)
                 for name, figure in WORKER_FIGURES[worker](call):
@@ -139,127 +137,11 @@ def measured(plan: Plan, subjects: list[str], pythons: dict[str, Path], folder: 
     }
 
 
-class Call:
-    """Runs workers for one subject at one N."""
+def subjects_of(worker: str, subjects: list[str]) -> list[str]:
+    """Those of `subjects` that a worker measures, the peer first."""
+    peers = () if worker in ALONE else ("huggingface",) if worker in HUGGINGFACE else ("seqio",)
+    return [subject for subject in (*peers, "evalkit") if subject in subjects]
 
-    def __init__(self, python: Path, subject: str, folder: Path, examples: int, times: int) -> None:
-        self.python, self.subject, self.folder, self.examples, self.times = python, subject, folder, examples, times
-
-    def __call__(self, worker: str, **more: Any) -> dict[str, Any]:
-        """What the worker measured.
-
-        Raises:
-          RuntimeError: it failed; the message has the end of what it wrote.
-        """
-        request = {
-            "subject": self.subject,
-            "folder": str(self.folder),
-            "examples": self.examples,
-            "times": self.times,
-            **more,
-        }
-        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1"}
-        done = subprocess.run(
-            [str(self.python), "-m", f"tests.benchmarks.workers.{worker}", json.dumps(request)],
-            cwd=ROOT,
-            env={**os.environ, **quiet},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        marked = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
-        if done.returncode or not marked:
-            raise RuntimeError(f"{worker} of {self.subject} failed ({done.returncode}):\n{done.stderr[-3000:]}")
-        figures: dict[str, Any] = json.loads(marked[-1].removeprefix(MARK))
-        return figures
-
-
-Named = Iterator[tuple[str, float]]
-
-
-def import_figures(call: Call) -> Named:
-    cost = call("import_cost")
-    yield "import, CPU", cost["cpu"]
-    yield "import, resident", cost["bytes"] / 2**20
-    yield "import, of tensorflow, jax, flax loaded", len(cost["loaded"])
-
-
-def registry_figures(call: Call) -> Named:
-    registry = call("registry")
-    yield "register 10,000 tasks, CPU", registry["register"]
-    yield "rates of 2,000 tasks in nested mixtures, CPU", registry["resolve"]
-
-
-def packing_figures(call: Call) -> Named:
-    yield "pack short examples (encoder-decoder), CPU", call("packing")["us"]
-
-
-def merging_figures(call: Call) -> Named:
-    yield "merge the metrics of 800 batches, CPU", call("merging")["cpu"]
-
-
-def caching_figures(call: Call) -> Named:
-    cost = call("caching", examples=CACHED_ROWS)
-    yield "cache 100,000 rows offline, CPU", cost["cpu"]
-    yield "cache 100,000 rows offline, wall", cost["wall"]
-
-
-def evaluate_figures(call: Call) -> Named:
-    variants = call("evaluate", variants=VARIANTS[call.subject])
-    plain = variants["plain"]["steady"]
-    yield "evaluate, one text metric, no logger", plain
-    yield "  first evaluate (targets are postprocessed)", variants["plain"]["first"]
-    yield "  with a postprocess function", variants["postprocess"]["steady"]
-    if "ragged" in variants:
-        yield "  ragged outputs", variants["ragged"]["steady"]
-    yield "  each further metric", (variants["four metrics"]["steady"] - plain) / 3
-    yield "evaluate with JSONL and TensorBoard", variants["json+tensorboard"]["steady"]
-    yield "  JSONL alone, over no logger", variants["json"]["steady"] - plain
-
-
-def construct_figures(call: Call) -> Named:
-    built = call("construct", passes=call.times)
-    yield "construct, CPU", built["cpu"]
-    yield "construct, wall", built["wall"]
-    yield "one pass over the model dataset, CPU", statistics.median(built["passes"])
-    if call.subject == "evalkit":
-        with tempfile.TemporaryDirectory(prefix="evalkit-bench-") as store:
-            yield "construct with a store on disk, CPU", call("construct", cache_dir=store)["cpu"]
-            yield "construct again from that store, CPU", call("construct", cache_dir=store)["cpu"]
-
-
-def call_figures(call: Call) -> Named:
-    for cached, words in ((True, "memory cache"), (False, "no memory cache")):
-        counts = call("calls", use_memory_cache=cached, examples=min(call.examples, 1000))
-        yield f"preprocessor calls, {words}", counts["preprocessor"]
-        yield f"converter calls, {words}", counts["converter"]
-
-
-def memory_figures(call: Call) -> Named:
-    memory = call("memory", raw_copies=0)
-    yield "memory held / payload", memory["held"] / memory["payload"]
-    memory = call("memory", raw_copies=RAW_COPIES, examples=min(call.examples, UNCACHED_SOURCE))
-    yield "memory held / payload, 20 KB raw field dropped", memory["held"] / memory["payload"]
-
-
-def beside_figures(call: Call) -> Named:
-    loop = call("beside")
-    yield "main-thread loop: time lost to metrics beside it", loop["lost"]
-    yield "  time evaluate() held the caller", loop["held"]
-
-
-WORKER_FIGURES = {
-    "import_cost": import_figures,
-    "registry": registry_figures,
-    "packing": packing_figures,
-    "merging": merging_figures,
-    "caching": caching_figures,
-    "evaluate": evaluate_figures,
-    "construct": construct_figures,
-    "calls": call_figures,
-    "memory": memory_figures,
-    "beside": beside_figures,
-}
 
 if __name__ == "__main__":
     sys.exit(main())
