@@ -81,7 +81,7 @@ def fit_prompts(prompts: Prompts, model: Model, max_length: int, max_new_tokens:
     Args:
       prompts: the prompts.
       model: that is to read them.
-      max_length: the longest row, prompt and answer together.
+      max_length: how many tokens of a row the model can read: prompt and answer together, without the last one.
       max_new_tokens: for how many tokens there must be room behind a prompt.
 
     Raises:
@@ -89,11 +89,11 @@ def fit_prompts(prompts: Prompts, model: Model, max_length: int, max_new_tokens:
       RowError: an id is outside the vocabulary; a prompt is empty and the model has no BOS; or inputs are empty, or
         there are inputs and no encoder, or the other way about.
     """
-    longest = max_length - max_new_tokens
+    longest = max_length - max_new_tokens + 1  # the model never reads the last new token
     if longest < 1:
         raise ArgumentError(
-            f"max_new_tokens = {max_new_tokens} leaves no room for a prompt: a row has at most {max_length} tokens. "
-            f"Ask for at most {max_length - 1}."
+            f"max_new_tokens = {max_new_tokens} leaves no room for a prompt: the model reads at most {max_length} "
+            f"tokens of a row. Ask for at most {max_length}."
         )
     check_ids("tokens", prompts.tokens, model.vocab_size)
     tokens = _begun(prompts.tokens, model.bos_id)

@@ -54,7 +54,9 @@ def test_by_default_there_are_as_many_tokens_as_the_features_have_room_for():
     engine = Engine(follower())
     found = engine.predict_fn(ONE)([(0, prefix_lm([3], [4])), (1, prefix_lm([3, 30, 60], [4]))])
     assert [len(answer) for _, answer in found] == [9, 9]  # 12 targets, of which 3 are inputs
-    assert Engine(follower(max_length=8)).predict_fn(ONE)([(1, prefix_lm([3, 30, 60], [4]))]) == [(1, [61, 62, 63, 64])]
+    assert Engine(follower(max_length=8)).predict_fn(ONE)([(1, prefix_lm([3, 30, 60], [4]))]) == [
+        (1, [61, 62, 63, 64, 65])
+    ]
 
 
 def test_a_language_model_begins_with_bos_and_an_encoder_has_the_inputs():

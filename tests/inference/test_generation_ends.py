@@ -55,11 +55,11 @@ def test_a_stop_id_is_not_in_the_text():
 
 def test_of_a_long_prompt_the_tail_is_read():
     seen = follower(max_length=16)
-    prompts = Prompts.of([[*range(90, 110)], [*range(30, 38)], [*range(30, 39)]])
+    prompts = Prompts.of([[*range(90, 110)], [*range(30, 39)], [*range(30, 40)]])
     found = generate_answers(runtime(seen), ONE, prompts, SamplingParams(8, stop_ids=(110,)))
     assert found.truncated.tolist() == [True, False, True]
-    assert answers(found)[1:] == [[*range(38, 46)], [*range(39, 47)]]
-    assert found.work.prompt_tokens == 3 * 7
+    assert answers(found)[1:] == [[*range(39, 47)], [*range(40, 48)]]
+    assert found.work.prompt_tokens == 3 * 8
 
 
 def test_padded_logits_are_never_chosen_and_count_in_the_softmax():
@@ -106,7 +106,7 @@ def test_logits_that_are_no_numbers_name_the_example():
         (Prompts.of([[1], [2, 120]]), GREEDY, RowError, r"Row 1 of 2: tokens\[1\] is 120"),
         (Prompts.of([[1], []]), GREEDY, RowError, "Prompt 1 of 2 is empty, and the model has no bos_id"),
         (Prompts.of([[1]], [[1]]), GREEDY, RowError, "prompts have inputs, and the model has no encoder"),
-        (Prompts.of([[1]]), SamplingParams(32), ArgumentError, "max_new_tokens = 32 leaves no room for a prompt"),
+        (Prompts.of([[1]]), SamplingParams(33), ArgumentError, "max_new_tokens = 33 leaves no room for a prompt"),
         (Prompts.of([[1]]), SamplingParams(4, stop_ids=(120,)), ArgumentError, r"stop_ids\[0\] is 120"),
         (Prompts.of([[1]]), SamplingParams(4, stop_strings=("a",)), ArgumentError, "give decode_fn"),
     ],
