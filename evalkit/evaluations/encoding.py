@@ -6,8 +6,9 @@ import abc
 from typing import Any, final
 
 from evalkit.evaluations.evaluation import Evaluation
-from evalkit.evaluations.examples import judged, read_examples
+from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
+from evalkit.evaluations.judgement import judge_answers
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import decoded, encoded, text_rows
 from evalkit.inference.arguments import whole_number
@@ -21,6 +22,7 @@ class EncodingEvaluation(Evaluation):
 
     * Predictions are of the text's own tokens only; there what is predicted for padding is decoded too.
     * With a BOS, the first token is predicted too, so the prediction is as long as the text.
+    * A text for which `clean` or `check` raises is `failed`, and adds nothing to the score; there it ends all.
     * A text that is longer than the model is read in windows; there only its head is read.
     * `score` is given predictions that are cleaned, as `check` is.
     """
@@ -38,7 +40,7 @@ class EncodingEvaluation(Evaluation):
         return x == y_hat
 
     def score(self, xs: list[str], y_hats: list[str]) -> float:
-        """The score of all texts and cleaned predictions; by default the share for which `check` holds."""
+        """The score of the predictions that did not fail; by default the share for which `check` holds."""
         return sum(self.check(x, y_hat) for x, y_hat in zip(xs, y_hats, strict=True)) / len(xs)
 
     @final
@@ -61,12 +63,13 @@ class EncodingEvaluation(Evaluation):
           **kwargs: ignored.
 
         Returns:
-          The score, with the share of tokens that are predicted as `token_accuracy`. A row has `index`, `x`, `raw`,
-          `y_hat` and `correct`. A text without a token to predict has an empty prediction.
+          The score and how often each verdict was given (see `evalkit.evaluations.judgement`); as values the share of
+          tokens that are predicted, `token_accuracy`, and how many texts have none to predict, and so an empty
+          prediction (`empty_texts`). A row has `index`, `x`, `raw`, `y_hat`, `correct`, `verdict` and perhaps `error`.
 
         Raises:
           ArgumentError: there is no example, or a number is out of range.
-          PostprocessError: `clean` or `check` raised; it names the example.
+          PostprocessError: `clean` or `check` raised for every example, or `score` raised.
           RowError: nothing can be predicted, or an id is outside the vocabulary.
           SourceError: `get` raised.
         """
@@ -80,21 +83,12 @@ class EncodingEvaluation(Evaluation):
         raw = [""] * len(xs)
         for number, text in zip(found.kept, decoded(encoding, scores.best_ids), strict=True):
             raw[number] = text
-        rows: list[dict[str, Any]] = []
-        for (index, x), text in zip(examples.items(), raw, strict=True):
-            y_hat = judged(self, index, self.clean, text)
-            correct = bool(judged(self, index, self.check, x, y_hat))
-            rows.append({"index": index, "x": x, "raw": text, "y_hat": y_hat, "correct": correct})
-        right = sum(row["correct"] for row in rows)
-        unparsed = sum(not row["correct"] and not row["y_hat"] for row in rows)
-        counts = {
-            "total": len(rows),
-            "correct": right,
-            "wrong": len(rows) - right - unparsed,
-            "unparsed": unparsed,
-            "empty": len(xs) - len(found.kept),
-        }
-        values = {"token_accuracy": float(scores.is_best.values.mean())}
-        return EvaluationResult(
-            self.name, float(self.score(xs, [row["y_hat"] for row in rows])), counts, values, tuple(rows)
+        judgement = judge_answers(self, examples, raw, [False] * len(raw))
+        rows = tuple(
+            {"index": index, "x": x, **row} for (index, x), row in zip(examples.items(), judgement.rows, strict=True)
         )
+        values = {
+            "token_accuracy": float(scores.is_best.values.mean()),
+            "empty_texts": float(len(xs) - len(found.kept)),
+        }
+        return EvaluationResult(self.name, judgement.score, judgement.counts, values, rows)

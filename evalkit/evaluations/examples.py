@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from evalkit.errors import ArgumentError, PostprocessError, SourceError
+from evalkit.errors import ArgumentError, SourceError
 from evalkit.evaluations.evaluation import Evaluation
 from evalkit.inference.arguments import whole_number
 
@@ -40,21 +40,6 @@ def read_examples(evaluation: Evaluation, get: Callable[[int], T], limit: int | 
         except Exception as error:
             raise SourceError(f"Evaluation {evaluation.name!r}: get({index}) raised {error!r}.") from error
     return examples
-
-
-def judged(evaluation: Evaluation, index: int, function: Callable[..., T], *args: Any) -> T:
-    """`function(*args)`, a user's `clean` or `check` for one example.
-
-    Raises:
-      PostprocessError: it raised; the message names evaluation and example.
-    """
-    try:
-        return function(*args)
-    except Exception as error:
-        name = getattr(function, "__name__", repr(function))
-        raise PostprocessError(
-            f"Evaluation {evaluation.name!r}, example {index}: {name}{args!r} raised {error!r}."
-        ) from error
 
 
 def _rank(name: str, index: int) -> bytes:

@@ -55,8 +55,10 @@ class PerplexityEvaluation(Evaluation):
           **kwargs: ignored.
 
         Returns:
-          1/perplexity, with `perplexity`, `tokens` and, where all tokens are scored, `bits_per_byte` as values. A row
-          has `index`, `log_prob` (nats, of the text) and `tokens`.
+          1/perplexity; how many texts were `scored` and how many are `empty`; as values `perplexity`, `tokens` and,
+          where all tokens are scored, `bits_per_byte`, and how many texts lack the first token (`unscored_first`) and
+          how many were read in windows (`windowed_texts`). A row has `index`, `log_prob` (nats, of the text) and
+          `tokens`.
 
         Raises:
           ArgumentError: there is no example, or a number is out of range.
@@ -80,10 +82,7 @@ class PerplexityEvaluation(Evaluation):
             {"index": numbers[number], "log_prob": float(total), "tokens": int(count)}
             for number, total, count in zip(found.kept, sums, counts, strict=True)
         )
-        tally = {
-            "total": len(texts),
-            "empty": len(texts) - len(rows),
-            "unscored_first": len(rows) if model.bos_id is None else 0,
-            "windowed": int((np.bincount(windows.sources) > 1).sum()),
-        }
-        return EvaluationResult(self.name, 1 / value, tally, values, rows)
+        values["unscored_first"] = float(len(rows) if model.bos_id is None else 0)
+        values["windowed_texts"] = float((np.bincount(windows.sources) > 1).sum())
+        counts_of_texts = {"total": len(texts), "scored": len(rows), "empty": len(texts) - len(rows)}
+        return EvaluationResult(self.name, 1 / value, counts_of_texts, values, rows)

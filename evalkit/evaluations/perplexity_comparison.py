@@ -11,11 +11,14 @@ from evalkit.errors import RowError
 from evalkit.evaluations.evaluation import Evaluation
 from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
+from evalkit.evaluations.judgement import counts_of
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import encoded
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.boundaries import encode_pairs
 from evalkit.inference.measures import choose, means, utf8_bytes
+
+_VERDICTS = ("correct", "wrong", "tied", "truncated")
 
 Question = tuple[str, list[str], int]
 
@@ -27,9 +30,9 @@ class PerplexityComparisonEvaluation(Evaluation):
 
     * All tokens of a continuation are scored, and nothing else. There the first one is not, and token 0 is scored
       behind the last, so that choices of one token are not told apart.
-    * Of a row that is too long the tail is kept (`truncated`); there the head is, and the continuation is lost.
+    * Of a row that is too long the tail is kept; there the head is, and the continuation is lost.
     * White space at the end of a prefix belongs to the continuation, and a token across the boundary is scored with it
-      (`merged` rows). An empty prefix is BOS; without one, the first token has no score (`unscored_first` rows).
+      (`merged_rows`). An empty prefix is BOS; without one, the first token has no score (`unscored_first`).
     * Of k choices that tie, each gets 1/k if the right one is among them; there the first one wins. `tied` counts
       questions in which the right choice ties.
     * Questions are never skipped.
@@ -60,8 +63,9 @@ class PerplexityComparisonEvaluation(Evaluation):
           **kwargs: ignored.
 
         Returns:
-          The accuracy. A row has `index`, `gold`, `chosen` (of several that tie, the first), `credit`, and `log_probs`
-          (sums, nats) and `tokens` of its continuations.
+          The accuracy. Counts are of questions, and add up: `correct`, `tied`, `truncated` (not answered rightly, and
+          not read as a whole) and `wrong`. A row has `index`, `gold`, `chosen` (of several that tie, the first),
+          `credit`, `verdict`, and `log_probs` (sums, nats) and `tokens` of its continuations.
 
         Raises:
           ArgumentError: there is no example, or a number is out of range.
@@ -82,33 +86,38 @@ class PerplexityComparisonEvaluation(Evaluation):
         choices = choose(means(sums, counts), sizes)
         credit = choices.credit(golds)
         splits = choices.splits
+        truncated = np.logical_or.reduceat(scores.truncated, splits[:-1])
+        verdicts = [_verdict(float(part), bool(cut)) for part, cut in zip(credit, truncated, strict=True)]
         rows = tuple(
             {
                 "index": index,
                 "gold": int(golds[number]),
                 "chosen": int(choices.best[number]),
                 "credit": float(credit[number]),
+                "verdict": verdicts[number],
                 "log_probs": sums[splits[number] : splits[number + 1]].tolist(),
                 "tokens": counts[splits[number] : splits[number + 1]].tolist(),
             }
             for number, index in enumerate(questions)
         )
-        tally = {
-            "total": len(rows),
-            "correct": int((credit == 1).sum()),
-            "wrong": int((credit == 0).sum()),
-            "tied": int(((credit > 0) & (credit < 1)).sum()),
-            "truncated": int(np.logical_or.reduceat(scores.truncated, splits[:-1]).sum()),
-            "merged": int(found.merged.sum()),
-            "unscored_first": int(found.unscored.sum()),
-        }
         per_byte = means(sums, utf8_bytes([text for _, text in pairs]))
         values = {
             "sum_accuracy": float(choose(sums, sizes).credit(golds).mean()),
             "byte_accuracy": float(choose(per_byte, sizes).credit(golds).mean()),
             "tie_rate": choices.tie_rate,
+            "truncated_questions": float(truncated.sum()),
+            "merged_rows": float(found.merged.sum()),
+            "unscored_first": float(found.unscored.sum()),
         }
-        return EvaluationResult(self.name, float(credit.mean()), tally, values, rows)
+        return EvaluationResult(self.name, float(credit.mean()), counts_of(verdicts, _VERDICTS), values, rows)
+
+
+def _verdict(credit: float, truncated: bool) -> str:
+    if 0 < credit < 1:
+        return "tied"
+    if credit == 1:
+        return "correct"
+    return "truncated" if truncated else "wrong"
 
 
 def _check_right_choices(name: str, questions: dict[int, Question]) -> None:

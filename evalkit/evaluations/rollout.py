@@ -6,8 +6,9 @@ import abc
 from typing import Any, final
 
 from evalkit.evaluations.evaluation import Evaluation
-from evalkit.evaluations.examples import judged, read_examples
+from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
+from evalkit.evaluations.judgement import judge_answers
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import decoded, encoded
 from evalkit.inference.arguments import whole_number
@@ -20,10 +21,11 @@ class RolloutEvaluation(Evaluation):
 
     `check`, `score` and `max_new_tokens` may be overridden. What theseus does otherwise:
 
-    * Of a prompt that is too long the tail is kept (`truncated`), where the question stands; there the head is.
+    * Of a prompt that is too long the tail is kept, where the question stands; there the head is.
     * An answer ends at a stop id, which is not part of its text; there all tokens are always generated.
     * `top_p` keeps the smallest set of tokens whose probability is at least `top_p`; there one token fewer.
     * Draws depend on the seed and the number of the example; there examples in different chunks share them.
+    * An answer for which `clean` or `check` raises is `failed`, and adds nothing to the score; there it ends all.
     * `clean` is given the answer alone, and never the prompt.
     * `max_new_tokens` is half of the longest row by default; all of it, as there, leaves no room for a prompt.
     """
@@ -41,7 +43,9 @@ class RolloutEvaluation(Evaluation):
         return y == y_hat
 
     def score(self, ys: list[str], y_hats: list[str]) -> float:
-        """The score of all expected and cleaned answers; by default the share for which `check` holds."""
+        """The score of the answers that did not fail, expected and cleaned; by default the share for which `check`
+        holds.
+        """
         return sum(self.check(y, y_hat) for y, y_hat in zip(ys, y_hats, strict=True)) / len(ys)
 
     def max_new_tokens(self, inference: InferenceJob) -> int:
@@ -74,12 +78,14 @@ class RolloutEvaluation(Evaluation):
           **kwargs: ignored.
 
         Returns:
-          The score, with `tokens_per_answer` as a value. Answers that ran out of tokens are `unfinished`. A row has
-          `index`, `prompt`, `y`, `raw`, `y_hat`, `correct` and `finish_reason`.
+          The score and how often each verdict was given (see `evalkit.evaluations.judgement`); as values
+          `tokens_per_answer`, and how many prompts did not fit (`truncated_prompts`) and how many answers ran out of
+          tokens (`unfinished_answers`). A row has `index`, `prompt`, `y`, `raw`, `y_hat`, `correct`, `verdict`, perhaps
+          `error`, `truncated` and `finish_reason`.
 
         Raises:
           ArgumentError: there is no example, a number is out of range, or there is no room for a prompt.
-          PostprocessError: `clean` or `check` raised; it names the example.
+          PostprocessError: `clean` or `check` raised for every example, or `score` raised.
           RowError: an id is outside the vocabulary, or a prompt is empty and there is no BOS.
           SourceError: `get` raised.
         """
@@ -88,23 +94,18 @@ class RolloutEvaluation(Evaluation):
         examples = read_examples(self, self.get, limit)
         prompts = Prompts(encoded(encoding, [prompt for prompt, _ in examples.values()]), examples=list(examples))
         found = inference.engine.generate(inference.params, prompts, sampling)
-        rows: list[dict[str, Any]] = []
-        texts = zip(examples.items(), decoded(encoding, found.answers), found.finish_reasons, strict=True)
-        for (index, (prompt, y)), raw, reason in texts:
-            y_hat = judged(self, index, self.clean, raw)
-            correct = bool(judged(self, index, self.check, y, y_hat))
-            row = {"index": index, "prompt": prompt, "y": y, "raw": raw, "y_hat": y_hat, "correct": correct}
-            rows.append(row | {"finish_reason": reason})
-        right = sum(row["correct"] for row in rows)
-        unparsed = sum(not row["correct"] and not row["y_hat"] for row in rows)
-        counts = {
-            "total": len(rows),
-            "correct": right,
-            "wrong": len(rows) - right - unparsed,
-            "unparsed": unparsed,
-            "truncated": int(found.truncated.sum()),
-            "unfinished": found.finish_reasons.count("length"),
+        truncated = found.truncated.tolist()
+        ys = {index: y for index, (_, y) in examples.items()}
+        judgement = judge_answers(self, ys, decoded(encoding, found.answers), truncated)
+        rows = tuple(
+            {"index": index, "prompt": prompt, "y": y, **row, "truncated": cut, "finish_reason": reason}
+            for (index, (prompt, y)), row, cut, reason in zip(
+                examples.items(), judgement.rows, truncated, found.finish_reasons, strict=True
+            )
+        )
+        values = {
+            "tokens_per_answer": float(found.tokens.lengths.mean()),
+            "truncated_prompts": float(sum(truncated)),
+            "unfinished_answers": float(found.finish_reasons.count("length")),
         }
-        score = self.score([row["y"] for row in rows], [row["y_hat"] for row in rows])
-        values = {"tokens_per_answer": float(found.tokens.lengths.mean())}
-        return EvaluationResult(self.name, float(score), counts, values, tuple(rows))
+        return EvaluationResult(self.name, judgement.score, judgement.counts, values, rows)

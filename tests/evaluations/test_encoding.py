@@ -55,11 +55,12 @@ def test_all_of_a_long_text_is_predicted():
 
 def test_a_text_without_tokens_is_unparsed():
     result = Predicting(["", "ab"], ["!", "!"]).evaluate(learned_job(), Letters())
-    assert dict(result.counts) == {"total": 2, "correct": 0, "wrong": 1, "unparsed": 1, "empty": 1}
+    assert dict(result.counts) == {"total": 2, "correct": 0, "wrong": 1, "unparsed": 1, "truncated": 0, "failed": 0}
+    assert result.values["empty_texts"] == 1
 
 
 def test_a_failing_check_is_named():
-    with pytest.raises(PostprocessError, match="'predicting', example 0: check"):
+    with pytest.raises(PostprocessError, match="'predicting': all 1 answers .* example 0: clean or check raised"):
         Predicting(["ab"])(learned_job(), Letters())
 
 

@@ -47,7 +47,7 @@ def test_each_token_of_a_long_text_is_scored_once():
     texts = [*random_texts(2, 200, seed=1, shortest=150), "abc"]
     result = Reading(texts).evaluate(learned_job(), Letters(), stride=16)
     assert [row["tokens"] for row in result.rows] == list(map(len, texts))
-    assert result.counts["windowed"] == 2
+    assert result.values["windowed_texts"] == 2
 
 
 def test_texts_in_which_nothing_can_be_scored_are_counted_and_left_out():
@@ -59,7 +59,7 @@ def test_texts_in_which_nothing_can_be_scored_are_counted_and_left_out():
 
 def test_without_bos_the_first_token_has_no_score_and_the_result_says_so():
     result = Reading(["abc", "d"]).evaluate(without_bos(), Letters())
-    assert (result.rows[0]["tokens"], result.counts["unscored_first"], result.counts["empty"]) == (2, 1, 1)
+    assert (result.rows[0]["tokens"], result.values["unscored_first"], result.counts["empty"]) == (2, 1, 1)
     assert "bits_per_byte" not in result.values
 
 

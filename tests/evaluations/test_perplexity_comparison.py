@@ -65,7 +65,9 @@ def test_an_empty_prefix_is_bos():
 def test_of_long_questions_the_tail_is_read():
     questions = with_right_answers(random_texts(6, 150, seed=3, shortest=100), 2, seed=50)
     result = run(questions)
-    assert (result.score, result.counts["truncated"]) == (1.0, 6)
+    assert (result.score, result.values["truncated_questions"]) == (1.0, 6)
+    wrong = run([(prefix, choices, (gold + 1) % len(choices)) for prefix, choices, gold in questions])
+    assert (wrong.counts["truncated"], wrong.counts["total"]) == (6, 6)
 
 
 @pytest.mark.parametrize("gold", [0, 1])

@@ -32,7 +32,7 @@ class Answering(RolloutEvaluation):
 
 def by_hand(prompt, new):
     """The greedy answer, in float64, to what the model has room for of the prompt."""
-    row = ids(prompt)[-(MAX_LENGTH - new) :]
+    row = ids(prompt)[-(MAX_LENGTH - new + 1) :]
     answer: list[int] = []
     while len(answer) < new:
         token = int(log_probabilities(learned_job().params, row + answer)[-1].argmax())
@@ -52,8 +52,11 @@ def test_greedy_answers_are_those_of_the_reference():
     result = run(examples)
     assert [row["y_hat"] for row in result.rows] == [y for _, y in examples]
     assert result.score == 1.0
-    assert (result.counts["correct"], result.counts["truncated"]) == (8, 2)
-    assert Answering([(prompt, "no answer") for prompt in prompts])(learned_job(), Letters(), 0.0, 1.0, 200) == 0.0
+    assert (result.counts["correct"], result.values["truncated_prompts"]) == (8, 2)
+    nothing = [(prompt, "no answer") for prompt in prompts]
+    assert Answering(nothing)(learned_job(), Letters(), 0.0, 1.0, 200) == 0.0
+    counts = run(nothing).counts
+    assert (counts["total"], counts["wrong"] + counts["unparsed"], counts["truncated"]) == (8, 6, 2)
 
 
 def test_draws_depend_on_the_seed_and_the_example_alone():
@@ -74,15 +77,49 @@ def test_an_answer_without_content_is_unparsed():
     assert (counts["total"], counts["correct"], counts["wrong"], counts["unparsed"]) == (2, 0, 0, 2)
 
 
+@pytest.mark.parametrize("method", ["clean", "check"])
+def test_an_answer_that_cannot_be_judged_is_counted_and_adds_nothing(method):
+    prompts = random_texts(5, 20, seed=0)
+    examples = [(prompt, by_hand(prompt, 6)) for prompt in prompts]
+    odd = examples[2][1]
+
+    class Failing(Answering):
+        def clean(self, y_hat):
+            if method == "clean" and y_hat.strip() == odd:
+                raise ValueError("odd")
+            return super().clean(y_hat)
+
+        def check(self, y, y_hat):
+            if method == "check" and y == odd:
+                raise ValueError("odd")
+            return super().check(y, y_hat)
+
+    result = Failing(examples).evaluate(learned_job(), Letters())
+    failed = [row for row in result.rows if row["verdict"] == "failed"]
+    assert [row["index"] for row in failed] == [index for index, (_, y) in enumerate(examples) if y == odd]
+    assert failed[0]["error"] == "ValueError: odd"
+    assert result.counts["total"] == sum(result.counts.values()) - result.counts["total"] == 5
+    assert result.score == (5 - len(failed)) / 5
+
+
 def test_what_is_wrong_is_named():
     class Failing(Answering):
         def clean(self, y_hat):
             raise ValueError("odd")
 
-    with pytest.raises(PostprocessError, match="'answering', example 0: clean"):
-        Failing([("abc", "d")])(learned_job(), Letters())
+    with pytest.raises(
+        PostprocessError, match="'answering': all 2 answers .* example 0: clean or check raised ValueError: odd"
+    ):
+        Failing([("abc", "d"), ("b", "c")])(learned_job(), Letters())
+
+    class FailingScore(Answering):
+        def score(self, ys, y_hats):
+            raise KeyError("gone")
+
+    with pytest.raises(PostprocessError, match="'answering': score of 1 answers raised KeyError"):
+        FailingScore([("abc", "d")])(learned_job(), Letters())
     with pytest.raises(ArgumentError, match="leaves no room for a prompt"):
-        Answering([("abc", "d")], new=MAX_LENGTH)(learned_job(), Letters())
+        Answering([("abc", "d")], new=MAX_LENGTH + 1)(learned_job(), Letters())
     with pytest.raises(ArgumentError, match="top_p"):
         run([("abc", "d")], top_p=0.0)
     with pytest.raises(ArgumentError, match="has no examples"):
