@@ -11,10 +11,12 @@ from evalkit.columns import Array
 from evalkit.data.dataset import get_dataset
 from evalkit.demo.addition import ADDITION, VOCABULARY
 from evalkit.demo.model import LanguageModel
-from evalkit.demo.model_functions import ModelFunctions
 from evalkit.demo.training import TrainingPlan, TrainingState, train
 from evalkit.evaluation.evaluator import Evaluator
 from evalkit.feature_converters import PrefixLMFeatureConverter
+from evalkit.inference.engine import Engine
+from evalkit.inference.linen_model import linen_model
+from evalkit.inference.sampling import SamplingParams
 from evalkit.loggers.jsonl import JSONLogger
 from evalkit.loggers.tensorboard import TensorBoardLogger
 
@@ -41,8 +43,11 @@ def run(log_dir: str, plan: TrainingPlan, on_step: Callable[[TrainingState], Non
       The evaluations: before the first step, after every `plan.eval_every` steps, and after the last.
     """
     converter = PrefixLMFeatureConverter(pack=False)
-    model = LanguageModel(VOCABULARY.vocab_size, max_length=sum(LENGTHS.values()))
-    functions = ModelFunctions(model, num_targets=LENGTHS["targets"])
+    vocab_size, max_length = VOCABULARY.vocab_size, sum(LENGTHS.values())
+    model = LanguageModel(vocab_size, max_length)
+    ends = (VOCABULARY.eos_id,)
+    engine = Engine(linen_model(model, vocab_size=vocab_size, max_length=max_length, eos_ids=ends))
+    greedy = SamplingParams(max_new_tokens=LENGTHS["targets"])
     pending = []
     with Evaluator(
         ADDITION,
@@ -56,8 +61,8 @@ def run(log_dir: str, plan: TrainingPlan, on_step: Callable[[TrainingState], Non
             if state.step % plan.eval_every == 0 or state.step == plan.num_steps:
                 future, _ = evaluator.evaluate(
                     step=state.step,
-                    predict_fn=functions.predict_fn(state.params),
-                    score_fn=functions.score_fn(state.params),
+                    predict_fn=engine.predict_fn(state.params, greedy),
+                    score_fn=engine.score_fn(state.params),
                 )
                 pending.append((state, future))  # its metrics are computed while training goes on
             on_step(state)
