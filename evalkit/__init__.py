@@ -18,6 +18,10 @@ _ROOMS = {
         "get_subtasks"
     ),
     "evalkit.evaluation": "Evaluator",
+    "evalkit.evaluations": (
+        "EncodingEvaluation Evaluation EvaluationJob EvaluationResult InferenceJob PerplexityComparisonEvaluation "
+        "PerplexityEvaluation RolloutEvaluation"
+    ),
     "evalkit.feature_converters": (
         "DecoderFeatureConverter EncDecFeatureConverter EncoderFeatureConverter LMFeatureConverter "
         "PassThroughFeatureConverter PrefixLMFeatureConverter"
@@ -41,6 +45,7 @@ _MODULES = (
     "data",
     "derived",
     "evaluation",
+    "evaluations",
     "testing",
 )
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
@@ -69,6 +74,14 @@ if TYPE_CHECKING:
     from evalkit.data import get_mixture_or_task as get_mixture_or_task
     from evalkit.data import get_subtasks as get_subtasks
     from evalkit.evaluation import Evaluator as Evaluator
+    from evalkit.evaluations import EncodingEvaluation as EncodingEvaluation
+    from evalkit.evaluations import Evaluation as Evaluation
+    from evalkit.evaluations import EvaluationJob as EvaluationJob
+    from evalkit.evaluations import EvaluationResult as EvaluationResult
+    from evalkit.evaluations import InferenceJob as InferenceJob
+    from evalkit.evaluations import PerplexityComparisonEvaluation as PerplexityComparisonEvaluation
+    from evalkit.evaluations import PerplexityEvaluation as PerplexityEvaluation
+    from evalkit.evaluations import RolloutEvaluation as RolloutEvaluation
     from evalkit.feature_converters import DecoderFeatureConverter as DecoderFeatureConverter
     from evalkit.feature_converters import EncDecFeatureConverter as EncDecFeatureConverter
     from evalkit.feature_converters import EncoderFeatureConverter as EncoderFeatureConverter
