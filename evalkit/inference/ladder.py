@@ -39,6 +39,7 @@ class Ladder:
       row_multiple: what every number of rows is a multiple of: over how many devices rows are spread.
       max_shapes: how many different shapes one plan may have.
       input_lengths: to which the inputs of an encoder are padded, ascending; empty without one.
+      max_rows: the most rows of a batch, whatever their length, unless `row_multiple` is more; None for no such limit.
 
     Raises:
       ArgumentError: a number is too small, or lengths are missing or do not ascend.
@@ -50,6 +51,7 @@ class Ladder:
     row_multiple: int = 1
     max_shapes: int = 10
     input_lengths: tuple[int, ...] = ()
+    max_rows: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("token_budget", "row_multiple", "max_shapes"):
@@ -59,6 +61,8 @@ class Ladder:
             if list(lengths) != sorted(set(lengths)):
                 raise ArgumentError(f"{name} must ascend, found {lengths}.")
             object.__setattr__(self, name, lengths)
+        if self.max_rows is not None:
+            whole_number("max_rows", self.max_rows)
         if not self.lengths:
             raise ArgumentError("lengths must hold at least one length, found none.")
 
@@ -97,7 +101,8 @@ class Ladder:
 
     def most_rows(self, tokens_a_row: int) -> int:
         """The most rows that the budget allows, at least `row_multiple`."""
-        return self._rounded(self.token_budget // tokens_a_row)
+        most = self.token_budget // tokens_a_row
+        return self._rounded(most if self.max_rows is None else min(most, self.max_rows))
 
     def fewest_rows(self, tokens_a_row: int, rows: int) -> int:
         """Room for the last `rows` rows: the least number that halving `most_rows` gives and that is no less."""

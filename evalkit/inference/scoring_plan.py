@@ -22,7 +22,7 @@ from evalkit.inference.model import Model
 from evalkit.inference.shared_prefix import DistinctRows, Division, by_inputs, distinct_rows, divide, undivided
 from evalkit.inference.spans import Rows, slices
 
-_SHORTEST_CHOICE = 4
+_CHOICE_STEP = 4  # tokens, up to sixteen steps; choices are short, and there are several to a context
 _FEW_SHAPES = 3  # for each of several groups of stems, whose batches have shapes of their own
 
 
@@ -159,7 +159,9 @@ def plan_reading(reading: Reading, ladder: Ladder, cache_budget: int) -> tuple[S
         most = max(ladder.token_budget // stem_length, 1)
         behind = np.flatnonzero(reading.division.stems >= 0)
         slots = ladder.length_for(int(reading.longest[behind].max()))
-        narrow = _behind_stems(ladder, reading.context_lengths[behind], cache_budget // slots, len(depths) > most)
+        narrow = _behind_stems(
+            ladder, int(reading.context_lengths[behind].max()), cache_budget // slots, len(depths) > most
+        )
         for first in range(0, len(depths), most):
             stems = np.arange(first, min(first + most, len(depths)))
             members = np.flatnonzero((reading.division.stems >= stems[0]) & (reading.division.stems <= stems[-1]))
@@ -168,14 +170,17 @@ def plan_reading(reading: Reading, ladder: Ladder, cache_budget: int) -> tuple[S
     return tuple(groups)
 
 
-def _behind_stems(ladder: Ladder, lengths: Array, most_rows: int, several: bool) -> Ladder:
-    """The ladder for contexts behind stems: so many rows that the cache has room, and fewer shapes if there will be
-    several groups.
+def _behind_stems(ladder: Ladder, longest: int, most_rows: int, several: bool) -> Ladder:
+    """The ladder for contexts behind stems.
+
+    A batch has as many rows as the cache has room for; and fewer shapes if there will be several groups of stems, each
+    with its own.
     """
-    budget = min(ladder.token_budget, max(most_rows, 1) * int(lengths.min()))
-    steps = tuple(length for length in ladder.lengths if length & (length - 1) == 0) if several else ladder.lengths
-    steps = tuple(sorted({*steps, ladder.length_for(int(lengths.max()))}))
-    return Ladder(steps, max(budget, steps[0]), ladder.row_multiple, _FEW_SHAPES if several else ladder.max_shapes)
+    if not several:
+        return dataclasses.replace(ladder, max_rows=max(most_rows, 1))
+    doublings = {length for length in ladder.lengths if length & (length - 1) == 0}
+    lengths = tuple(sorted(doublings | {ladder.length_for(longest)}))
+    return dataclasses.replace(ladder, lengths=lengths, max_shapes=_FEW_SHAPES, max_rows=max(most_rows, 1))
 
 
 def _batches(reading: Reading, contexts: Array, ladder: Ladder) -> tuple[PlannedReading, ...]:
@@ -195,14 +200,19 @@ def _batches_of_class(reading: Reading, members: Array, choices: int, ladder: La
             yield PlannedReading(_members(members, batch.indices), batch.length, 0, 0)
         return
     longest = (reading.longest - reading.division.depths)[members]
-    steps = ladder.lengths if reading.with_encoder else (_SHORTEST_CHOICE, *Ladder.up_to(int(longest.max())).lengths)
+    steps = ladder.lengths if reading.with_encoder else _choice_lengths(int(longest.max()))
     # A row costs its context and all of its choices.
-    of_choices = tuple(choices * length for length in sorted(set(steps)))
+    of_choices = tuple(choices * length for length in steps)
     contexts = ladder.input_lengths if reading.with_encoder else ladder.lengths
     both = dataclasses.replace(ladder, lengths=of_choices, input_lengths=contexts)
     for batch in plan_batches(choices * longest, both, lengths).batches:
         indices = _members(members, batch.indices)
         yield PlannedReading(indices, batch.input_length, choices, batch.length // choices)
+
+
+def _choice_lengths(longest: int) -> tuple[int, ...]:
+    fine = range(_CHOICE_STEP, min(longest + _CHOICE_STEP, 16 * _CHOICE_STEP) + 1, _CHOICE_STEP)
+    return tuple(sorted({*fine, *Ladder.up_to(longest).lengths}))
 
 
 def _classes(reading: Reading, contexts: Array, token_budget: int) -> Iterator[tuple[int, Array]]:

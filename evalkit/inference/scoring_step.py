@@ -18,7 +18,9 @@ import jax.numpy as jnp
 
 from evalkit.inference.model import Model, Tree
 
-_LOGIT_BYTES = 2**28  # more are made a part at a time
+_LOGIT_BYTES = 2**28
+_CPU_LOGIT_BYTES = 2**23
+_WIDEST_BLOCK = 256  # ids
 
 
 class Batch(NamedTuple):
@@ -130,7 +132,7 @@ def _read_logits(model: Model, params: Tree, selected: Any, batch: Batch) -> tup
     """At each place the logarithm of the sum of exp(logit) and the likeliest id; at each read the logit of its id."""
     shards, places = batch.places.shape
     parts = 1
-    while parts * _LOGIT_BYTES < 4 * places * model.vocab_size and places % (2 * parts) == 0:
+    while parts * _logit_bytes() < 4 * places * model.vocab_size and places % (2 * parts) == 0:
         parts *= 2
     size = places // parts
 
@@ -139,11 +141,8 @@ def _read_logits(model: Model, params: Tree, selected: Any, batch: Batch) -> tup
         logits = model.logits(params, said)
         inside = (batch.read_places >= first) & (batch.read_places < first + size)
         read = _take(logits, jnp.clip(batch.read_places - first, 0, size - 1), batch.read_ids)
-        top = logits.max(axis=-1, keepdims=True)
+        top, best_ids = _likeliest(logits)
         totals = jnp.log(jnp.exp(logits - top).sum(axis=-1)) + top[..., 0]
-        # An argmax that is one reduction of one value, which XLA vectorises on a CPU; NaN is nowhere the likeliest.
-        ids = jax.lax.broadcasted_iota(jnp.int32, logits.shape, 2)
-        best_ids = jnp.where(logits == top, ids, logits.shape[-1]).min(axis=-1)
         return jnp.where(inside, read, found), (totals, best_ids)
 
     found = jnp.zeros(batch.read_places.shape, jnp.float32)
@@ -153,3 +152,30 @@ def _read_logits(model: Model, params: Tree, selected: Any, batch: Batch) -> tup
     cut = selected.reshape(shards, parts, size, selected.shape[-1]).swapaxes(0, 1)
     found, (totals, best_ids) = jax.lax.scan(read_part, found, (jnp.arange(parts) * size, cut))
     return *(values.swapaxes(0, 1).reshape(shards, places) for values in (totals, best_ids)), found
+
+
+def _logit_bytes() -> int:
+    """How large logits may be before they are made a part at a time: on a CPU a part should stay in its cache."""
+    return _CPU_LOGIT_BYTES if jax.default_backend() == "cpu" else _LOGIT_BYTES
+
+
+def _likeliest(logits: Any) -> tuple[Any, Any]:
+    """The highest of logits `[..., V]`, as `[..., 1]`, and its id, of several the lowest.
+
+    The highest of every block comes first, and then the ids of one block: XLA does not vectorise an argmax on a CPU,
+    and over all ids it would take longer than the sum of exponentials.
+    """
+    size = logits.shape[-1]
+    width = next(divisor for divisor in range(min(size, _WIDEST_BLOCK), 0, -1) if size % divisor == 0)
+    blocks = logits.reshape(*logits.shape[:-1], size // width, width)
+    tops = blocks.max(axis=-1)
+    top = tops.max(axis=-1, keepdims=True)
+    block = _first(tops == top)
+    inside = jnp.take_along_axis(blocks, block[..., None, None], axis=-2)[..., 0, :]
+    return top, block * width + _first(inside == top)
+
+
+def _first(true: Any) -> Any:
+    """Which is the first of the last axis that is true; one too many if none is, as where there is NaN."""
+    numbers = jax.lax.broadcasted_iota(jnp.int32, true.shape, true.ndim - 1)
+    return jnp.where(true, numbers, true.shape[-1]).min(axis=-1)

@@ -45,6 +45,12 @@ def test_the_last_rows_get_the_least_room_that_halving_gives(rows, room):
     assert Ladder((64,), token_budget=4096).fewest_rows(64, rows) == room
 
 
+def test_a_limit_on_rows_holds_beside_the_budget():
+    ladder = Ladder((8, 64), token_budget=256, max_rows=10)
+    assert [ladder.most_rows(8), ladder.most_rows(64)] == [10, 4]
+    assert Ladder((8,), token_budget=256, row_multiple=4, max_rows=2).most_rows(8) == 4  # a row for each device
+
+
 def test_the_last_rows_on_several_devices():
     assert Ladder((64,), token_budget=4096, row_multiple=4).fewest_rows(64, 3) == 4
 
