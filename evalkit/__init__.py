@@ -20,7 +20,7 @@ _ROOMS = {
     "evalkit.evaluation": "Evaluator",
     "evalkit.evaluations": (
         "EncodingEvaluation Evaluation EvaluationJob EvaluationResult InferenceJob PerplexityComparisonEvaluation "
-        "PerplexityEvaluation RolloutEvaluation"
+        "PerplexityEvaluation RolloutEvaluation as_task"
     ),
     "evalkit.feature_converters": (
         "DecoderFeatureConverter EncDecFeatureConverter EncoderFeatureConverter LMFeatureConverter "
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from evalkit.evaluations import PerplexityComparisonEvaluation as PerplexityComparisonEvaluation
     from evalkit.evaluations import PerplexityEvaluation as PerplexityEvaluation
     from evalkit.evaluations import RolloutEvaluation as RolloutEvaluation
+    from evalkit.evaluations import as_task as as_task
     from evalkit.feature_converters import DecoderFeatureConverter as DecoderFeatureConverter
     from evalkit.feature_converters import EncDecFeatureConverter as EncDecFeatureConverter
     from evalkit.feature_converters import EncoderFeatureConverter as EncoderFeatureConverter

@@ -2,6 +2,7 @@
 
 from evalkit.evaluations.encoding import EncodingEvaluation as EncodingEvaluation
 from evalkit.evaluations.evaluation import Evaluation as Evaluation
+from evalkit.evaluations.evaluation_task import as_task as as_task
 from evalkit.evaluations.inference_job import InferenceJob as InferenceJob
 from evalkit.evaluations.job import EvaluationJob as EvaluationJob
 from evalkit.evaluations.perplexity import PerplexityEvaluation as PerplexityEvaluation

@@ -5,17 +5,19 @@ from __future__ import annotations
 import abc
 from typing import Any, final
 
-from evalkit.evaluations.evaluation import Evaluation
 from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
 from evalkit.evaluations.judgement import judge_answers
+from evalkit.evaluations.requests import ScoredEvaluation, ScoringRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import decoded, encoded, text_rows
 from evalkit.inference.arguments import whole_number
+from evalkit.inference.model import Model
+from evalkit.inference.span_scores import SpanScores
 from evalkit.inference.windows import sliding_windows
 
 
-class EncodingEvaluation(Evaluation):
+class EncodingEvaluation(ScoredEvaluation):
     """The likeliest token at each place, decoded and compared with the text.
 
     `check` and `score` may be overridden. What theseus does otherwise:
@@ -74,21 +76,28 @@ class EncodingEvaluation(Evaluation):
           SourceError: `get` raised.
         """
         whole_number("chunk_size", chunk_size)
+        request = self.request(encoding, inference.engine.model, limit=limit)
+        return request.result(inference.engine.score(inference.params, request.rows))
+
+    @final
+    def request(self, encoding: Any, model: Model, *, limit: int | None = None) -> ScoringRequest:
+        """See `ScoredEvaluation`."""
         examples = read_examples(self, self.get, limit)
-        model = inference.engine.model
-        xs = list(examples.values())
-        found = text_rows(encoded(encoding, xs), model.bos_id)
+        found = text_rows(encoded(encoding, list(examples.values())), model.bos_id)
         windows = sliding_windows(found.rows, model.max_length)
-        scores = inference.engine.score(inference.params, windows.rows).joined(windows.sources)
-        raw = [""] * len(xs)
-        for number, text in zip(found.kept, decoded(encoding, scores.best_ids), strict=True):
-            raw[number] = text
-        judgement = judge_answers(self, examples, raw, [False] * len(raw))
-        rows = tuple(
-            {"index": index, "x": x, **row} for (index, x), row in zip(examples.items(), judgement.rows, strict=True)
-        )
-        values = {
-            "token_accuracy": float(scores.is_best.values.mean()),
-            "empty_texts": float(len(xs) - len(found.kept)),
-        }
-        return EvaluationResult(self.name, judgement.score, judgement.counts, values, rows)
+
+        def result(of_windows: SpanScores) -> EvaluationResult:
+            scores = of_windows.joined(windows.sources)
+            raw = [""] * len(examples)
+            for number, text in zip(found.kept, decoded(encoding, scores.best_ids), strict=True):
+                raw[number] = text
+            judgement = judge_answers(self, examples, raw, [False] * len(raw))
+            pairs = zip(examples.items(), judgement.rows, strict=True)
+            values = {
+                "token_accuracy": float(scores.is_best.values.mean()),
+                "empty_texts": float(len(examples) - len(found.kept)),
+            }
+            rows = tuple({"index": index, "x": x, **row} for (index, x), row in pairs)
+            return EvaluationResult(self.name, judgement.score, judgement.counts, values, rows)
+
+        return ScoringRequest(windows.rows, result)

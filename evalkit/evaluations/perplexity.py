@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
 
-from evalkit.evaluations.evaluation import Evaluation
+from evalkit.columns import Array
 from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
+from evalkit.evaluations.requests import ScoredEvaluation, ScoringRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import encoded, text_rows
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.measures import bits_per_byte, perplexity, utf8_bytes
+from evalkit.inference.model import Model
+from evalkit.inference.span_scores import SpanScores
 from evalkit.inference.windows import sliding_windows
 
 
-class PerplexityEvaluation(Evaluation):
+class PerplexityEvaluation(ScoredEvaluation):
     """The perplexity of a corpus; its inverse is the score, so that higher is better.
 
     What theseus does otherwise:
@@ -66,23 +70,39 @@ class PerplexityEvaluation(Evaluation):
           SourceError: `get` raised.
         """
         whole_number("chunk_size", chunk_size)
+        request = self.request(encoding, inference.engine.model, limit=limit, stride=stride)
+        return request.result(inference.engine.score(inference.params, request.rows))
+
+    @final
+    def request(
+        self, encoding: Any, model: Model, *, limit: int | None = None, stride: int | None = None
+    ) -> ScoringRequest:
+        """See `ScoredEvaluation`."""
         examples = read_examples(self, self.get, limit)
-        model = inference.engine.model
-        texts = list(examples.values())
-        found = text_rows(encoded(encoding, texts), model.bos_id)
+        found = text_rows(encoded(encoding, list(examples.values())), model.bos_id)
         windows = sliding_windows(found.rows, model.max_length, stride)
-        scores = inference.engine.score(inference.params, windows.rows).joined(windows.sources)
+        return ScoringRequest(
+            windows.rows, lambda scores: self._result(examples, found.kept, model, windows.sources, scores)
+        )
+
+    def _result(
+        self, examples: Mapping[int, str], kept: Array, model: Model, sources: Array, of_windows: SpanScores
+    ) -> EvaluationResult:
+        scores = of_windows.joined(sources)
         sums, counts = scores.sums, scores.counts
-        value = perplexity(sums, counts)
-        values = {"perplexity": value, "tokens": float(counts.sum())}
-        if model.bos_id is not None:
-            values["bits_per_byte"] = bits_per_byte(sums, utf8_bytes([texts[number] for number in found.kept]))
-        numbers = list(examples)
+        numbers, texts = list(examples), list(examples.values())
         rows = tuple(
             {"index": numbers[number], "log_prob": float(total), "tokens": int(count)}
-            for number, total, count in zip(found.kept, sums, counts, strict=True)
+            for number, total, count in zip(kept, sums, counts, strict=True)
         )
-        values["unscored_first"] = float(len(rows) if model.bos_id is None else 0)
-        values["windowed_texts"] = float((np.bincount(windows.sources) > 1).sum())
-        counts_of_texts = {"total": len(texts), "scored": len(rows), "empty": len(texts) - len(rows)}
-        return EvaluationResult(self.name, 1 / value, counts_of_texts, values, rows)
+        value = perplexity(sums, counts)
+        values = {
+            "perplexity": value,
+            "tokens": float(counts.sum()),
+            "unscored_first": float(len(rows) if model.bos_id is None else 0),
+            "windowed_texts": float((np.bincount(sources) > 1).sum()),
+        }
+        if model.bos_id is not None:
+            values["bits_per_byte"] = bits_per_byte(sums, utf8_bytes([texts[number] for number in kept]))
+        of_texts = {"total": len(texts), "scored": len(rows), "empty": len(texts) - len(rows)}
+        return EvaluationResult(self.name, 1 / value, of_texts, values, rows)

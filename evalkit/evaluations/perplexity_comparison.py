@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
 
 from evalkit.errors import RowError
-from evalkit.evaluations.evaluation import Evaluation
 from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
 from evalkit.evaluations.judgement import counts_of
+from evalkit.evaluations.requests import ScoredEvaluation, ScoringRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import encoded
 from evalkit.inference.arguments import whole_number
-from evalkit.inference.boundaries import encode_pairs
+from evalkit.inference.boundaries import EncodedPairs, encode_pairs
 from evalkit.inference.measures import choose, means, utf8_bytes
+from evalkit.inference.model import Model
+from evalkit.inference.span_scores import SpanScores
 
 _VERDICTS = ("correct", "wrong", "tied", "truncated")
 
 Question = tuple[str, list[str], int]
 
 
-class PerplexityComparisonEvaluation(Evaluation):
+class PerplexityComparisonEvaluation(ScoredEvaluation):
     """Accuracy of choosing the continuation of the least perplexity: of the highest mean log-probability of a token.
 
     What theseus does otherwise:
@@ -74,12 +77,19 @@ class PerplexityComparisonEvaluation(Evaluation):
           SourceError: `get` raised.
         """
         whole_number("chunk_size", chunk_size)
+        request = self.request(encoding, inference.engine.model, limit=limit)
+        return request.result(inference.engine.score(inference.params, request.rows))
+
+    @final
+    def request(self, encoding: Any, model: Model, *, limit: int | None = None) -> ScoringRequest:
+        """See `ScoredEvaluation`."""
         questions = read_examples(self, self.get, limit)
         _check_right_choices(self.name, questions)
         pairs = [(prefix, text) for prefix, continuations, _ in questions.values() for text in continuations]
-        model = inference.engine.model
         found = encode_pairs(lambda texts: encoded(encoding, texts), pairs, bos_id=model.bos_id)
-        scores = inference.engine.score(inference.params, found.rows)
+        return ScoringRequest(found.rows, lambda scores: self._result(questions, found, scores))
+
+    def _result(self, questions: Mapping[int, Question], found: EncodedPairs, scores: SpanScores) -> EvaluationResult:
         sums, counts = scores.sums, scores.counts
         sizes = np.array([len(continuations) for _, continuations, _ in questions.values()])
         golds = np.array([gold for _, _, gold in questions.values()])
@@ -100,7 +110,9 @@ class PerplexityComparisonEvaluation(Evaluation):
             }
             for number, index in enumerate(questions)
         )
-        per_byte = means(sums, utf8_bytes([text for _, text in pairs]))
+        per_byte = means(
+            sums, utf8_bytes([text for _, continuations, _ in questions.values() for text in continuations])
+        )
         values = {
             "sum_accuracy": float(choose(sums, sizes).credit(golds).mean()),
             "byte_accuracy": float(choose(per_byte, sizes).credit(golds).mean()),

@@ -9,6 +9,7 @@ from evalkit.evaluations.evaluation import Evaluation
 from evalkit.evaluations.examples import read_examples
 from evalkit.evaluations.inference_job import InferenceJob
 from evalkit.evaluations.judgement import judge_answers
+from evalkit.evaluations.requests import AnswerRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import decoded, encoded
 from evalkit.inference.arguments import whole_number
@@ -91,16 +92,14 @@ class RolloutEvaluation(Evaluation):
         """
         whole_number("chunk_size", chunk_size)
         sampling = SamplingParams(self.max_new_tokens(inference), temperature=temperature, top_p=top_p, seed=seed)
-        examples = read_examples(self, self.get, limit)
-        prompts = Prompts(encoded(encoding, [prompt for prompt, _ in examples.values()]), examples=list(examples))
-        found = inference.engine.generate(inference.params, prompts, sampling)
+        request = self.request(encoding, limit=limit)
+        found = inference.engine.generate(inference.params, request.prompts, sampling)
         truncated = found.truncated.tolist()
-        ys = {index: y for index, (_, y) in examples.items()}
-        judgement = judge_answers(self, ys, decoded(encoding, found.answers), truncated)
+        judgement = request.judge(decoded(encoding, found.answers), truncated)
         rows = tuple(
             {"index": index, "prompt": prompt, "y": y, **row, "truncated": cut, "finish_reason": reason}
             for (index, (prompt, y)), row, cut, reason in zip(
-                examples.items(), judgement.rows, truncated, found.finish_reasons, strict=True
+                request.texts.items(), judgement.rows, truncated, found.finish_reasons, strict=True
             )
         )
         values = {
@@ -109,3 +108,11 @@ class RolloutEvaluation(Evaluation):
             "unfinished_answers": float(found.finish_reasons.count("length")),
         }
         return EvaluationResult(self.name, judgement.score, judgement.counts, values, rows)
+
+    @final
+    def request(self, encoding: Any, *, limit: int | None = None) -> AnswerRequest:
+        """The prompts, and how answers to them are judged; arguments and errors as those of `evaluate`."""
+        texts = read_examples(self, self.get, limit)
+        prompts = Prompts(encoded(encoding, [prompt for prompt, _ in texts.values()]), examples=list(texts))
+        ys = {index: y for index, (_, y) in texts.items()}
+        return AnswerRequest(prompts, texts, lambda answers, truncated: judge_answers(self, ys, answers, truncated))
