@@ -168,8 +168,10 @@ def side_by_side(call: Call, cost: dict[str, Any], what: str, difference: str) -
 
 def bare_figures(call: Call) -> Named:
     cost = call("bare", documents=language.DOCUMENTS)
-    yield "score whole documents, over the bare forward", cost["share"]
-    yield "  over the machine's matrix products", cost["rate"]
+    yield "score whole documents, over the bare forward, CPU", cost["cpu"]["logits"]
+    yield "  over one that keeps the largest logit, CPU", cost["cpu"]["largest logit"]
+    yield "  over one that keeps the largest logit, wall", cost["wall"]["largest logit"]
+    yield "  over the machine's matrix products, CPU", cost["rate"]
 
 
 WORKER_FIGURES = {

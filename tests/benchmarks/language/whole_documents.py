@@ -37,6 +37,7 @@ def prepared(documents: list[list[int]]) -> tuple[list[Callable[[], Any]], float
     if computed != sum(tokens.size for tokens in batches):
         raise RuntimeError(f"Scoring computes {computed} tokens, and the batches have other shapes.")
     forward = jax.jit(lambda params, tokens: engine.module().apply({"params": params}, tokens))
+    reduced = jax.jit(lambda params, tokens: engine.module().apply({"params": params}, tokens).max(axis=-1))
     matrix = jax.random.normal(jax.random.key(0), (SIDE, SIDE))
     product = jax.jit(lambda matrix: matrix @ matrix)
     weights = 12 * language.LAYERS * language.WIDTH**2 + language.VOCABULARY * language.WIDTH
@@ -44,5 +45,6 @@ def prepared(documents: list[list[int]]) -> tuple[list[Callable[[], Any]], float
     return [
         lambda: scorer.score(params, rows),
         lambda: [forward(params, tokens).block_until_ready() for tokens in batches],
+        lambda: [reduced(params, tokens).block_until_ready() for tokens in batches],
         lambda: [product(matrix).block_until_ready() for _ in range(PRODUCTS)],
     ], float(2 * weights * fed.sum() + attention) / (2 * SIDE**3 * PRODUCTS)
