@@ -26,7 +26,6 @@ from evalkit.errors import (
     DuplicateNameError,
     EvalkitError,
     EvaluationError,
-    ProcessError,
     nearest_names,
 )
 from evalkit.evaluation.process_gather import gather_from_processes
@@ -165,7 +164,8 @@ class EvaluationJob:
     def run(self) -> dict[str, EvaluationResult]:
         """Runs the evaluations that have no result yet, each of which is written as soon as it is there.
 
-        All processes call it; the first one reads and writes. An evaluation that fails keeps no other from being run.
+        All processes call it; the first one reads and writes. An evaluation that fails keeps no other from being run,
+        but where there are several processes it ends the run, in all of them.
 
         Returns:
           All results, by name, in the order of the evaluations.
@@ -184,13 +184,17 @@ class EvaluationJob:
         if missing:
             inference = InferenceJob(self._engine, state.params())
             for name in missing:
+                begin = time.perf_counter()
                 try:
-                    found[name] = self._evaluated(name, inference, files)
-                except ProcessError:
-                    raise  # the processes no longer do the same
+                    result = self._evaluations[name].evaluate(inference, self._encoding, **self._settings[name])
                 except EvalkitError as error:
+                    if jax.process_count() > 1:
+                        raise  # what others were told is that this one failed: they stop, too
                     logging.warning("Evaluation %r failed: %s", name, error)
                     failures.append(error)
+                else:
+                    found[name] = result
+                    self._add(files, name, result, time.perf_counter() - begin)
         if failures:
             failed = EvaluationError(f"{len(failures)} of {len(self._evaluations)} evaluations failed", failures)
             failed.metrics = {name: {"score": result.score} for name, result in found.items()}
@@ -202,14 +206,9 @@ class EvaluationJob:
         """The same as `run`."""
         return self.run()
 
-    def _evaluated(self, name: str, inference: InferenceJob, files: ResultFiles) -> EvaluationResult:
-        begin = time.perf_counter()
-        settings = self._settings[name]
-        result = self._evaluations[name].evaluate(inference, self._encoding, **settings)
-        seconds = time.perf_counter() - begin
+    def _add(self, files: ResultFiles, name: str, result: EvaluationResult, seconds: float) -> None:
         logging.info("Evaluation %r: %.6g, after %.1f s.", name, result.score, seconds)
-        self._write(lambda: files.add(name, result, self._fingerprints[name], settings, seconds))
-        return result
+        self._write(lambda: files.add(name, result, self._fingerprints[name], self._settings[name], seconds))
 
     def _ready(self, key: StateKey) -> tuple[ResultFiles, dict[str, EvaluationResult]]:
         """The files, and what is known already: in every process, what the first one finds."""

@@ -14,6 +14,7 @@ from evalkit.evaluations.inference_job import InferenceJob
 from evalkit.evaluations.requests import ScoredEvaluation, ScoringRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import encoded, text_rows
+from evalkit.inference.agreement import all_alike
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.measures import bits_per_byte, perplexity, utf8_bytes
 from evalkit.inference.model import Model
@@ -70,8 +71,11 @@ class PerplexityEvaluation(ScoredEvaluation):
           SourceError: `get` raised.
         """
         whole_number("chunk_size", chunk_size)
-        request = self.request(encoding, inference.engine.model, limit=limit, stride=stride)
-        return request.result(inference.engine.score(inference.params, request.rows))
+        with all_alike("examples of an evaluation"):
+            request = self.request(encoding, inference.engine.model, limit=limit, stride=stride)
+        scores = inference.engine.score(inference.params, request.rows)
+        with all_alike("judgements of an evaluation"):
+            return request.result(scores)
 
     @final
     def request(

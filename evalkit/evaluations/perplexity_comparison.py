@@ -15,6 +15,7 @@ from evalkit.evaluations.judgement import counts_of
 from evalkit.evaluations.requests import ScoredEvaluation, ScoringRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import encoded
+from evalkit.inference.agreement import all_alike
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.boundaries import EncodedPairs, encode_pairs
 from evalkit.inference.measures import choose, means, utf8_bytes
@@ -77,8 +78,11 @@ class PerplexityComparisonEvaluation(ScoredEvaluation):
           SourceError: `get` raised.
         """
         whole_number("chunk_size", chunk_size)
-        request = self.request(encoding, inference.engine.model, limit=limit)
-        return request.result(inference.engine.score(inference.params, request.rows))
+        with all_alike("examples of an evaluation"):
+            request = self.request(encoding, inference.engine.model, limit=limit)
+        scores = inference.engine.score(inference.params, request.rows)
+        with all_alike("judgements of an evaluation"):
+            return request.result(scores)
 
     @final
     def request(self, encoding: Any, model: Model, *, limit: int | None = None) -> ScoringRequest:

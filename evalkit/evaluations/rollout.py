@@ -12,6 +12,7 @@ from evalkit.evaluations.judgement import judge_answers
 from evalkit.evaluations.requests import AnswerRequest
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import decoded, encoded
+from evalkit.inference.agreement import all_alike
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.prompts import Prompts
 from evalkit.inference.sampling import SamplingParams
@@ -92,10 +93,12 @@ class RolloutEvaluation(Evaluation):
         """
         whole_number("chunk_size", chunk_size)
         sampling = SamplingParams(self.max_new_tokens(inference), temperature=temperature, top_p=top_p, seed=seed)
-        request = self.request(encoding, limit=limit)
+        with all_alike("examples of an evaluation"):
+            request = self.request(encoding, limit=limit)
         found = inference.engine.generate(inference.params, request.prompts, sampling)
         truncated = found.truncated.tolist()
-        judgement = request.judge(decoded(encoding, found.answers), truncated)
+        with all_alike("judgements of an evaluation"):
+            judgement = request.judge(decoded(encoding, found.answers), truncated)
         rows = tuple(
             {"index": index, "prompt": prompt, "y": y, **row, "truncated": cut, "finish_reason": reason}
             for (index, (prompt, y)), row, cut, reason in zip(

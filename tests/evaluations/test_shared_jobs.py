@@ -35,3 +35,12 @@ def test_where_the_first_cannot_write_none_waits(tmp_path):
     (tmp_path / "file").write_text("")
     first, second = run("one_cannot_write", tmp_path)
     assert (first.error, second.error) == ("LoggerError", "ProcessError")
+
+
+@pytest.mark.parametrize(
+    ("function", "error"), [("one_cannot_read", "SourceError"), ("one_cannot_judge", "PostprocessError")]
+)
+def test_where_one_fails_all_stop(tmp_path, function, error):
+    first, second = run(function, tmp_path)
+    assert (first.error, second.error) == ("ProcessError", error)
+    assert "gone" in first.message
