@@ -1,8 +1,9 @@
-"""Logs in a loop until it is killed; run by `test_interrupts`."""
+"""Logs in a loop until it is killed, or who started it is gone; run by `test_interrupts`."""
 
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 
 from evalkit.loggers import JSONLogger, TensorBoardLogger
@@ -16,7 +17,10 @@ def log_forever(directory: str) -> None:
     loggers = [JSONLogger(directory), TensorBoardLogger(directory)]
     examples = [{"inputs": "some text " * 20, "id": number} for number in range(ROWS)]
     texts = ["prediction " * 10] * ROWS
+    parent = os.getppid()
     for step in itertools.count():
+        if os.getppid() != parent:
+            return
         for logger in loggers:
             logger("task", step, {"step_again": Scalar(step)}, examples, {"prediction": texts}, texts)
         if step == 0:

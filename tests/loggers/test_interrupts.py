@@ -22,11 +22,14 @@ ROWS = 2_000
 @pytest.mark.parametrize("seconds", [0.05, 0.31])
 def test_an_interrupted_process_leaves_whole_files(tmp_path, read_events, number, seconds):
     process = subprocess.Popen([sys.executable, WORKER, tmp_path], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"logging\n"
-    time.sleep(seconds)
-    process.send_signal(number)
-    process.communicate(timeout=30)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"logging\n"
+        time.sleep(seconds)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()  # it would fill the disk
     assert process.returncode != 0
 
     steps = [json.loads(line)["step"] for line in (tmp_path / "task-metrics.jsonl").read_text().splitlines()]
