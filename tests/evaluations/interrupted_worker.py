@@ -1,4 +1,4 @@
-"""Runs jobs until it is killed; run by `test_job_interruption`.
+"""Runs jobs until it is killed, or who started it is gone; run by `test_job_interruption`.
 
 In a first run the folder is copied before every change to it: just what a kill at that moment would leave.
 """
@@ -6,6 +6,7 @@ In a first run the folder is copied before every change to it: just what a kill 
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def job(results: Path, step: int):
 
 
 def main(folder: Path) -> None:
+    parent = os.getppid()
     numbers, copying = itertools.count(), [False]
 
     def copy_before(event: str, arguments: tuple[Any, ...]) -> None:
@@ -39,6 +41,8 @@ def main(folder: Path) -> None:
     sys.stdout.write("running\n")
     sys.stdout.flush()
     for step in itertools.count():
+        if os.getppid() != parent:
+            return
         job(folder / "many", step).run()
 
 
