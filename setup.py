@@ -19,7 +19,9 @@ EXTRAS = {
 DEV = [
     *CACHE,
     "hypothesis>=6.100",
+    "ipykernel>=6.29",
     "mypy>=1.13",
+    "nbclient>=0.10",
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "ruff>=0.8",
