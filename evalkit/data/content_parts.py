@@ -198,6 +198,15 @@ def _property(obj: property) -> Parts:
     yield "property", (obj.fget, obj.fset, obj.fdel)
 
 
+def _number_of_flax(obj: Any) -> bool:
+    """Whether `obj` is the number that flax gave a module in the order in which this process made them."""
+    return type(obj).__module__ == "flax.ids"
+
+
+def _no_content(obj: Any) -> Parts:
+    yield type(obj).__qualname__, b""
+
+
 def _answers_for_itself(obj: Any) -> bool:
     """Whether `obj` has a `fingerprint` that needs no argument."""
     if isinstance(obj, type | types.ModuleType) or inspect.getattr_static(obj, "fingerprint", _NONE) is _NONE:
@@ -235,6 +244,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Parts]], ...] = (
     (_of(str, bytes, bytearray), _text),
     (_any(os.PathLike), _path),
     (_any(enum.Enum), _member_of_enum),
+    (_number_of_flax, _no_content),
     (_answers_for_itself, _own_fingerprint),
     (_of(list, tuple), _sequence),
     (_of(dict, types.MappingProxyType), _mapping),

@@ -14,6 +14,7 @@ import textwrap
 import threading
 from pathlib import Path
 
+import flax.linen as nn
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -212,3 +213,7 @@ def test_the_hash_is_the_same_in_every_process(tmp_path):
     first, second = (process.communicate()[0] for process in processes)
     assert first == second
     assert len(first.strip()) == 64
+
+
+def test_modules_of_flax_are_what_they_compute_not_when_they_were_made():
+    assert fingerprint(nn.Dense(3)) == fingerprint(nn.Dense(3)) != fingerprint(nn.Dense(4))
