@@ -137,10 +137,12 @@ def step_0(lib: Lib) -> str:
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    before = absl_logging.get_verbosity()
     absl_logging.set_verbosity(absl_logging.INFO)
     logging.getLogger("absl").addHandler(handler)
     lib.PyLoggingLogger("unused")("task", 0, {"exact": lib.metrics.Scalar(1.0)}, None, None, None)
     logging.getLogger("absl").removeHandler(handler)
+    absl_logging.set_verbosity(before)
     return lines[-1].partition(":")[0]
 
 
