@@ -33,7 +33,7 @@ def test_the_python_blocks_of_a_page_run(page, tmp_path, monkeypatch):
 
 def test_the_example_in_the_readme_gives_what_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    [block] = blocks(ROOT / "README.md", "python")
+    block, *_ = blocks(ROOT / "README.md", "python")
     exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out.strip()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_the_example_in_the_readme_gives_what_it_says(tmp_path, monkeypatch, cap
 
 
 def test_the_example_in_the_readme_is_short():
-    [block] = blocks(ROOT / "README.md", "python")
+    block, *_ = blocks(ROOT / "README.md", "python")
     assert len([line for line in block.splitlines() if line.strip()]) <= 36
 
 
