@@ -14,6 +14,7 @@ from evalkit.metrics.classification import weighted_f1 as weighted_f1
 from evalkit.metrics.collecting import CollectingMetric as CollectingMetric
 from evalkit.metrics.correlation import pearson as pearson
 from evalkit.metrics.correlation import spearman as spearman
+from evalkit.metrics.counts import EvalCounts as EvalCounts
 from evalkit.metrics.exact import exact_match as exact_match
 from evalkit.metrics.exact import exact_match_any as exact_match_any
 from evalkit.metrics.exact import sequence_accuracy as sequence_accuracy
