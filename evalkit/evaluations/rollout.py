@@ -14,6 +14,7 @@ from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.texts import decoded, encoded
 from evalkit.inference.agreement import all_alike
 from evalkit.inference.arguments import whole_number
+from evalkit.inference.generations import Generations
 from evalkit.inference.prompts import Prompts
 from evalkit.inference.sampling import SamplingParams
 
@@ -96,9 +97,24 @@ class RolloutEvaluation(Evaluation):
         with all_alike("examples of an evaluation"):
             request = self.request(encoding, limit=limit)
         found = inference.engine.generate(inference.params, request.prompts, sampling)
-        truncated = found.truncated.tolist()
         with all_alike("judgements of an evaluation"):
-            judgement = request.judge(decoded(encoding, found.answers), truncated)
+            return self.result(request, encoding, found)
+
+    @final
+    def result(self, request: AnswerRequest, encoding: Any, found: Generations) -> EvaluationResult:
+        """What the answers to a request say; needs no model, so that it can be done beside one.
+
+        Args:
+          request: of this evaluation.
+          encoding: the tokenizer that the request was made with.
+          found: one answer to each of its prompts.
+
+        Raises:
+          PostprocessError: `clean` or `check` raised for every example, or `score` raised.
+          RowError: the tokenizer cannot decode an answer.
+        """
+        truncated = found.truncated.tolist()
+        judgement = request.judge(decoded(encoding, found.answers), truncated)
         rows = tuple(
             {"index": index, "prompt": prompt, "y": y, **row, "truncated": cut, "finish_reason": reason}
             for (index, (prompt, y)), row, cut, reason in zip(
