@@ -76,12 +76,20 @@ class CheckpointError(EvalkitError, ValueError):
     """A checkpoint that is missing, partial, or of another structure than the model's; the message names the path."""
 
 
+class CheckpointLostError(CheckpointError):
+    """A checkpoint that was deleted or replaced while it was read, as a trainer that keeps the last few does."""
+
+
 class RowError(EvalkitError, ValueError):
     """A row of tokens that a model cannot take: ids it does not know, too long, nothing to score; names the row."""
 
 
 class ProcessError(EvalkitError, RuntimeError):
     """Several processes that compute together and do not agree, or of which one failed; raised on every one."""
+
+
+class EvaluatorProcessError(EvalkitError, RuntimeError):
+    """A process in which evaluators run beside a training, and that did not start, ended, or took too long."""
 
 
 class PostprocessError(EvalkitError, ValueError):
@@ -105,6 +113,10 @@ class EvaluationError(EvalkitError, ExceptionGroup[EvalkitError], ValueError):
 
 class LoggerError(EvalkitError, ValueError):
     """A logger that could not write; the message names the logger and the path."""
+
+
+class InUseError(EvalkitError, RuntimeError):
+    """A folder to which another process writes at the moment; the message names the process."""
 
 
 class MissingExtraError(EvalkitError, ImportError):

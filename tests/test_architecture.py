@@ -41,7 +41,8 @@ RANKS = {
     "tasks": 7,
     "caching": 7,
     "testing": 8,
-    "demo": 8,
+    "training": 8,
+    "demo": 9,
     "compat": 9,
     "cli": 10,
 }

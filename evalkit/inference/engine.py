@@ -210,9 +210,8 @@ class Engine:
         def predict(dataset: Any) -> tuple[list[tuple[int, list[int]]], dict[str, list[Any]]]:
             with all_alike("examples to be answered"):
                 examples = prompts_of_features(dataset)
-            longest = int(examples.prompts.tokens.lengths.max(initial=1))
-            room = max(min(examples.room, self.model.max_length - longest + 1), 1)
-            found = self.generate(params, examples.prompts, sampling or SamplingParams(room), decode_fn)
+            chosen = sampling or examples.greedy(self.model.max_length)
+            found = self.generate(params, examples.prompts, chosen, decode_fn)
             answers, log_probs = found.answers, found.log_probs
             pairs = [(index, answers.row(row).tolist()) for row, index in enumerate(examples.indices)]
             values = [log_probs.row(row).tolist() for row in range(len(found))]

@@ -25,6 +25,7 @@ from evalkit.errors import FeatureError
 from evalkit.inference.feature_rows import examples_of
 from evalkit.inference.generations import ragged
 from evalkit.inference.prompts import Prompts
+from evalkit.inference.sampling import SamplingParams
 
 _TOKENS, _PREFIX, _ENCODER = "decoder_input_tokens", "decoder_causal_attention", "encoder_input_tokens"
 
@@ -41,6 +42,11 @@ class FeaturePrompts(NamedTuple):
     indices: list[int]
     prompts: Prompts
     room: int
+
+    def greedy(self, max_length: int) -> SamplingParams:
+        """Greedy answers with as many tokens as there is room for, in the features and in a model of `max_length`."""
+        longest = int(self.prompts.tokens.lengths.max(initial=1))
+        return SamplingParams(max(min(self.room, max_length - longest + 1), 1))
 
 
 def prompts_of_features(dataset: Any) -> FeaturePrompts:

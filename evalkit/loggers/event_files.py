@@ -66,7 +66,7 @@ class EventFile(EventWriter):
         path = Path(self._directory, _new_name())
         file = path.open("xb", buffering=0)
         try:
-            append_or_undo(file, record(_first_event()) + content)
+            append_or_undo(file, record(first_event()) + content)
         except BaseException:
             file.close()
             path.unlink()
@@ -93,7 +93,7 @@ class EventObjects(EventWriter):
         """See `EventWriter`."""
         self._files.make_directory(self._directory)
         with self._files.replacing(path_below(self._directory, _new_name())) as file:
-            file.write(b"".join(map(record, [_first_event(), *events])))
+            file.write(b"".join(map(record, [first_event(), *events])))
 
     def close(self) -> None:
         """See `EventWriter`: nothing is open."""
@@ -105,7 +105,8 @@ def _new_name() -> str:
     return f"events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):06d}"
 
 
-def _first_event() -> bytes:
+def first_event() -> bytes:
+    """What an event file begins with: the version of its format."""
     serialized: bytes = Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString()
     return serialized
 
