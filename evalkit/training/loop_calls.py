@@ -1,0 +1,129 @@
+"""Work between two threads: what is done off the training loop, and what others want done in it.
+
+An accelerator is asked from one thread, that of the training loop, so that evaluation and training take turns instead
+of taking each other's time and memory. An evaluator that samples runs on another thread; its calls wait here until the
+loop's thread comes by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, final
+
+from evalkit.errors import ArgumentError
+
+T = TypeVar("T")
+Future = concurrent.futures.Future[Any]
+
+
+@final
+class LoopCalls:
+    """Calls that wait for the thread of the training loop.
+
+    Attributes:
+      seconds: how long calls have taken so far.
+    """
+
+    def __init__(self) -> None:
+        """Has no calls yet."""
+        self.seconds = 0.0
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future] | None] = queue.SimpleQueue()
+        self._refused = False
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Has `call` made by the loop's thread, and returns what it returned.
+
+        Raises:
+          ArgumentError: there is no loop any more.
+        """
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._calls.put((call, future))
+        if self._refused:
+            self.refuse()
+        return await asyncio.wrap_future(future)
+
+    def serve(self, patience_s: float) -> None:
+        """Makes the calls that wait, and those that come within so many seconds each."""
+        while True:
+            try:
+                self._make(self._calls.get(timeout=patience_s))
+            except queue.Empty:
+                return
+
+    def serve_until(self, done: Future) -> None:
+        """Makes calls until `done` is."""
+        done.add_done_callback(lambda _: self._calls.put(None))
+        while not done.done():
+            self._make(self._calls.get())
+
+    def refuse(self) -> None:
+        """Refuses the calls that wait, and all that will come: nobody would make them."""
+        self._refused = True
+        while not self._calls.empty():
+            asked = self._calls.get()
+            if asked is not None:
+                asked[1].set_exception(
+                    ArgumentError("The training loop has ended, and answers no evaluator any more. Call `close()`.")
+                )
+
+    def _make(self, asked: tuple[Callable[[], Any], Future] | None) -> None:
+        if asked is None:  # somebody is done
+            return
+        call, future = asked
+        if not future.set_running_or_notify_cancel():
+            return
+        begin = time.perf_counter()
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+        finally:
+            self.seconds += time.perf_counter() - begin
+
+
+@final
+class Worker:
+    """A thread that does one job after another. The process does not wait for it when it ends."""
+
+    def __init__(self, name: str) -> None:
+        """Takes the name of the thread, which is started with the first job."""
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], None], Future] | None] = queue.SimpleQueue()
+        self._last: Future | None = None
+
+    def submit(self, job: Callable[[], None]) -> Future:
+        """Has a job done behind those that were handed in before."""
+        if self._last is None:
+            self._thread.start()
+        self._last = concurrent.futures.Future()
+        self._jobs.put((job, self._last))
+        return self._last
+
+    @property
+    def unfinished(self) -> Future | None:
+        """The last job that was handed in, if it is not done."""
+        return None if self._last is None or self._last.done() else self._last
+
+    def close(self) -> None:
+        """Waits for all jobs, and ends the thread."""
+        if self._last is not None:
+            self._jobs.put(None)
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (work := self._jobs.get()) is not None:
+            job, future = work
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001 - the thread must outlive a job; who waits for it is told
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+            del job, work  # a job holds outputs of the model
