@@ -36,13 +36,14 @@ from evalkit.inference.agreement import all_alike
 from evalkit.inference.engine import Engine
 from evalkit.inference.model import Tree
 from evalkit.inference.sampling import SamplingParams
+from evalkit.training.child_runner import ChildRunner, NoRunner
 from evalkit.training.evaluator_builders import Builders, EvaluatorBuilders
 from evalkit.training.inline_evaluators import ModelFns
 from evalkit.training.inline_log import InlineLog
 from evalkit.training.inline_record import InlineRecord
 from evalkit.training.inline_runner import InProcessRunner, Runner, copy_of
 from evalkit.training.loop_calls import LoopCalls
-from evalkit.training.modes import InLoop, Mode, Overlapped
+from evalkit.training.modes import ChildProcess, InLoop, Mode, Overlapped
 from evalkit.training.schedule import EvalSchedule
 
 _OVERLAPPED = Overlapped()
@@ -231,6 +232,11 @@ class InlineEvaluation:
 
 def _runner_of(mode: Mode, builders: EvaluatorBuilders, log: InlineLog | None, log_dir: str) -> Runner:
     calls = LoopCalls()
+    if isinstance(mode, ChildProcess):
+        with all_alike("evaluators of a training"):
+            child = None if log is None else ChildRunner(mode, builders, log, log_dir)
+        frequent, infrequent = gather_from_processes(child and (child.frequent, child.infrequent))[0]
+        return child or NoRunner(frequent, infrequent)
     with all_alike("evaluators of a training") as same:
         built = builders.build(calls)
         same(built.frequent, built.infrequent)
