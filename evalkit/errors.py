@@ -84,6 +84,10 @@ class RowError(EvalkitError, ValueError):
     """A row of tokens that a model cannot take: ids it does not know, too long, nothing to score; names the row."""
 
 
+class SamplingError(EvalkitError, RuntimeError):
+    """A sampling client that got no answer; the message names the model or the endpoint, and how often it was asked."""
+
+
 class ProcessError(EvalkitError, RuntimeError):
     """Several processes that compute together and do not agree, or of which one failed; raised on every one."""
 

@@ -32,6 +32,7 @@ RANKS = {
     "converter": 3,
     "inference": 3,
     "data": 4,
+    "sampling": 4,
     "preprocessors": 5,
     "loggers": 5,
     "derived": 6,

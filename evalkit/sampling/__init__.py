@@ -1,0 +1,6 @@
+"""Clients that sample: a live Flax model, or an endpoint, asked by many at a time."""
+
+from evalkit.sampling.client import SampledSequence as SampledSequence
+from evalkit.sampling.client import SampleResponse as SampleResponse
+from evalkit.sampling.client import SamplingClient as SamplingClient
+from evalkit.sampling.live import LiveModelClient as LiveModelClient
