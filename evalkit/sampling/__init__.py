@@ -3,4 +3,8 @@
 from evalkit.sampling.client import SampledSequence as SampledSequence
 from evalkit.sampling.client import SampleResponse as SampleResponse
 from evalkit.sampling.client import SamplingClient as SamplingClient
+from evalkit.sampling.endpoint import OpenAIClient as OpenAIClient
 from evalkit.sampling.live import LiveModelClient as LiveModelClient
+from evalkit.sampling.response_cache import CachedClient as CachedClient
+from evalkit.sampling.response_cache import ResponseCache as ResponseCache
+from evalkit.sampling.retrying import Retrying as Retrying

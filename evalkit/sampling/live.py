@@ -122,7 +122,7 @@ class LiveModelClient(SamplingClient):
         """See `SamplingClient`. The parameters are read once, on their devices."""
         if self._fingerprint is None:
             raise FingerprintError(
-                "A LiveModelClient knows its parameters, and cannot tell what functions its model and its encoding have. "
+                "A LiveModelClient knows its parameters, and cannot tell of what code its model and its encoding are. "
                 "Pass `fingerprint`, such as evalkit.data.fingerprint.fingerprint((engine.model, encoding))."
             )
         settings = (

@@ -1,0 +1,154 @@
+"""Any OpenAI-compatible endpoint as a sampling client, through the `openai` package.
+
+    client = OpenAIClient("qwen3", base_url="http://localhost:8000/v1", api_key="none", extensions=("top_k",))
+
+What fails in passing (429, 500, a body that is no JSON, no connection, no answer in time) is asked again after a pause.
+What the endpoint refuses is an error at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import hashlib
+import math
+import time
+from collections.abc import Mapping
+from typing import Any, final
+
+from evalkit.errors import ArgumentError, SamplingError, missing_extra
+from evalkit.inference.arguments import whole_number
+from evalkit.inference.sampling import SamplingParams
+from evalkit.sampling.client import Prompt, SampleRequest, SampleResponse, SamplingClient
+from evalkit.sampling.endpoint_answers import response_of
+from evalkit.sampling.endpoint_requests import Extension, RequestForm, TokenLimit
+from evalkit.sampling.loop_thread import LoopThread
+from evalkit.sampling.retrying import Retrying, TransientFailure
+
+try:
+    import openai
+except ImportError:
+    openai = None  # type: ignore[assignment,unused-ignore]
+
+_SHOWN = 300
+_PASSING = (408, 409, 425, 429)  # these, and all from 500 on
+
+
+@final
+class OpenAIClient(SamplingClient):
+    """Samples from a model behind an endpoint."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        chat: bool = True,
+        system: str | None = None,
+        log_probs: bool = False,
+        token_limit: TokenLimit = "max_completion_tokens",
+        extensions: tuple[Extension, ...] = (),
+        revision: str = "",
+        max_concurrent: int = 32,
+        timeout_s: float = 300.0,
+        retrying: Retrying | None = None,
+    ) -> None:
+        """Takes the endpoint; asks nothing yet.
+
+        Args:
+          model: the name that the endpoint knows the model by.
+          base_url: of the API; None for what `OPENAI_BASE_URL` says, or OpenAI's own.
+          api_key: None for what `OPENAI_API_KEY` says. Servers that want none take any.
+          chat: whether to use chat completions, each prompt the turn of a user; else completions, which also take ids.
+          system: what each chat begins with.
+          log_probs: whether to ask for log-probabilities.
+          token_limit: under which name a chat is told `max_new_tokens`; older servers know "max_tokens" only.
+          extensions: what the endpoint takes beyond OpenAI's API, such as "top_k" and "stop_token_ids" of vLLM.
+          revision: any text; change it when the endpoint serves another model under the same name, since nothing else
+            tells a response cache.
+          max_concurrent: how many requests are under way at a time, those that pause included.
+          timeout_s: how many seconds an attempt may take, until its whole answer is there.
+          retrying: how often to ask and how long to pause; six attempts by default.
+
+        Raises:
+          ArgumentError: a value is out of range, or there is no API key.
+          MissingExtraError: the `openai` package is not installed.
+        """
+        if openai is None:
+            raise missing_extra("openai", "openai", "OpenAIClient")
+        if not (math.isfinite(timeout_s) and timeout_s > 0):
+            raise ArgumentError(f"timeout_s must be above 0 and finite, found {timeout_s}.")
+        self._form = RequestForm(model, chat, system, log_probs, token_limit, extensions)
+        self._retrying, self._timeout_s, self._revision = retrying or Retrying(), timeout_s, revision
+        self._places = asyncio.Semaphore(whole_number("max_concurrent", max_concurrent))
+        try:
+            self._api = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_s, max_retries=0)
+        except openai.OpenAIError as error:
+            raise ArgumentError(f"The endpoint of model {model!r} cannot be asked: {error}") from error
+        self._thread = LoopThread(f"evalkit-{model}")
+        self._closed = False
+
+    @property
+    def identity(self) -> str:
+        """See `SamplingClient`: endpoint, model, revision, and how it is asked."""
+        told = "openai", str(self._api.base_url), self._revision, self._form
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
+    async def sample(self, prompt: Prompt, sampling: SamplingParams, *, example: int = 0) -> SampleResponse:
+        """See `SamplingClient`. The seed that the endpoint gets comes of `sampling.seed` and `example`; whether it
+        answers alike is its own affair.
+        """
+        if self._closed:
+            raise SamplingError("This OpenAIClient is closed; ask before `aclose`, or make another one.")
+        arguments = self._form.arguments(SampleRequest.of(prompt, sampling, example))
+        return await asyncio.wrap_future(self._thread.submit(self._asked(arguments, sampling)))
+
+    async def aclose(self) -> None:
+        """See `SamplingClient`."""
+        if not self._closed:
+            self._closed = True
+            await self._thread.aclose(self._api.close())
+
+    async def _asked(self, arguments: dict[str, Any], sampling: SamplingParams) -> SampleResponse:
+        async with self._places:
+            what = f"Model {self._form.model!r} at {self._api.base_url}"
+            return await self._retrying.run(lambda: self._attempt(arguments, sampling, what), what)
+
+    async def _attempt(self, arguments: dict[str, Any], sampling: SamplingParams, what: str) -> SampleResponse:
+        api: Any = self._api.chat.completions if self._form.chat else self._api.completions
+        try:
+            async with asyncio.timeout(self._timeout_s):  # also for a server that sends a byte now and then
+                raw = await api.with_raw_response.create(**arguments)
+        except openai.APIStatusError as error:
+            told = f"status {error.status_code}: {error.response.text[:_SHOWN]!r}"
+            if error.status_code in _PASSING or error.status_code >= 500:
+                raise TransientFailure(told, asked_pause_s(error.response.headers)) from error
+            raise SamplingError(f"{what} refuses the request with {told}") from error
+        except (TimeoutError, openai.APITimeoutError) as error:
+            raise TransientFailure(f"no answer within {self._timeout_s:g} seconds") from error
+        except openai.APIConnectionError as error:
+            raise TransientFailure(f"no connection ({error.__cause__ or error!r})") from error
+        try:
+            return response_of(raw.text, sampling, chat=self._form.chat, log_probs=self._form.log_probs)
+        except SamplingError as error:
+            raise SamplingError(f"{what}: {error}") from error
+
+
+def asked_pause_s(headers: Mapping[str, str]) -> float | None:
+    """How many seconds `Retry-After` asks to wait, given as seconds or as a date; None if it is missing or senseless.
+
+    >>> asked_pause_s({"retry-after": "1.5"}), asked_pause_s({"retry-after": "soon"})
+    (1.5, None)
+    """
+    told = headers.get("retry-after")
+    if told is None:
+        return None
+    try:
+        seconds = float(told)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
