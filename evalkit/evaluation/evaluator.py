@@ -126,7 +126,9 @@ class Evaluator:
             for task in self._tasks
         }
         self._metrics = {
-            task.name: TaskMetrics(task, self._examples[task.name].columns, target_field_name) for task in self._tasks
+            task.name: TaskMetrics(task, examples.columns, target_field_name, examples.cut)
+            for task in self._tasks
+            for examples in [self._examples[task.name]]
         }
         self._worker = MetricWorker(self._loggers, async_compute_metrics)
 

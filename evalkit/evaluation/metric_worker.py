@@ -20,14 +20,28 @@ from absl import logging
 from evalkit.errors import ArgumentError, EvalkitError, EvaluationError, LoggerError, MetricError
 from evalkit.evaluation.task_metrics import Outputs, TaskMetrics, TaskResult
 from evalkit.evaluation.user_code import calling, guarding
+from evalkit.metrics.counts import EvalCounts
 from evalkit.metrics.values import MetricValue, Scalar
 
 AllMetrics = dict[str, dict[str, Any]]
-MetricsFuture = concurrent.futures.Future[AllMetrics]
 
 STEPS_IN_FLIGHT = 1
 """How many steps may wait to be judged while the model works on the next; more would only hold their outputs in
 memory."""
+
+
+@final
+class MetricsFuture(concurrent.futures.Future[AllMetrics]):
+    """The metrics of a step, `{task: {metric: value}}`; or an `EvaluationError` of everything that failed in it.
+
+    Attributes:
+      counts: by task, how many examples are right, wrong or something else; whole once the future is done.
+    """
+
+    def __init__(self) -> None:
+        """Has no result yet."""
+        super().__init__()
+        self.counts: dict[str, EvalCounts] = {}
 
 
 @final
@@ -52,7 +66,7 @@ class StepRecord:
     step: int | None
     metrics: AllMetrics = dataclasses.field(default_factory=dict)
     failures: list[EvalkitError] = dataclasses.field(default_factory=list)
-    future: MetricsFuture = dataclasses.field(default_factory=concurrent.futures.Future)
+    future: MetricsFuture = dataclasses.field(default_factory=MetricsFuture)
 
     def settle(self) -> None:
         """Gives the future its result: the metrics, or an `EvaluationError` of everything that failed."""
@@ -107,7 +121,8 @@ class MetricWorker:
         If nothing was to be `judged`, it is done, with None.
         """
         if not judged:
-            return InlineExecutor().submit(lambda: None)
+            record.future.set_result(None)  # type: ignore[arg-type]  # as seqio's Evaluator has it
+            return record.future
         self._unfinished.append(record.future)
         self._executor.submit(record.settle)
         return record.future
@@ -135,8 +150,10 @@ class MetricWorker:
             with guarding(MetricError, lambda: f"Task {task_name!r}: judging the outputs"):
                 result = metrics.judge(outputs)
         except EvalkitError as error:
-            result = TaskResult(failures=[error])
+            result = TaskResult(failures=[error], counts=metrics.all_failed())
         record.metrics[task_name] = result.metrics
+        if result.counts is not None:
+            record.future.counts[task_name] = result.counts
         failures = [*result.failures, *self._log(record.step, task_name, result, dataset)]
         for failure in failures:
             logging.error("Step %s: %s", record.step, failure, exc_info=failure)

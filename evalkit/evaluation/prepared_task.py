@@ -15,7 +15,7 @@ from typing import Any, final
 
 from absl import logging
 
-from evalkit.columns import Columns, attach_columns
+from evalkit.columns import Array, Columns, attach_columns
 from evalkit.converter import FeatureConverter
 from evalkit.data.fingerprint import fingerprint
 from evalkit.data.task import Task
@@ -75,12 +75,14 @@ class PreparedExamples:
       element_spec: dtype and static shape of each feature.
       digest: of the store that holds the examples; empty if they are in memory.
       truncation: by feature, where lengths were limited.
+      cut: bool `[n]`, which examples were longer in any feature; None where nothing was limited.
     """
 
     columns: Columns
     element_spec: Mapping[str, Any]
     digest: str = ""
     truncation: Mapping[str, Truncation] = dataclasses.field(default_factory=dict)
+    cut: Array | None = None
 
     @functools.cached_property
     def dataset(self) -> Any:
@@ -131,11 +133,12 @@ def prepare_task_examples(task: Task, request: ExampleRequest, store: StoreLocat
             f"Task {task.name!r} has no examples in split {request.split!r}: an evaluation of nothing has no score. "
             "Check the source, and preprocessors that filter."
         )
-    columns, truncation = split_lengths(stored.columns, request.sequence_length or {})
+    columns, truncation, cut_examples = split_lengths(stored.columns, request.sequence_length or {})
     for feature, cut in truncation.items():
         if cut.num_truncated:
             logging.warning("Task %r: feature %r: %s. Scores are of the cut examples.", task.name, feature, cut)
-    return PreparedExamples(columns, {name: stored.element_spec[name] for name in columns}, stored.digest, truncation)
+    spec = {name: stored.element_spec[name] for name in columns}
+    return PreparedExamples(columns, spec, stored.digest, truncation, cut_examples)
 
 
 def prepare_model_examples(

@@ -15,14 +15,16 @@ from typing import Any, final
 
 import numpy as np
 
-from evalkit.columns import Columns
+from evalkit.columns import Array, Columns
 from evalkit.data.task import Task
 from evalkit.errors import EvalkitError, MetricError, ModelOutputError
 from evalkit.evaluation.guarded_values import GuardedValues
 from evalkit.evaluation.inferences import Postprocess, decode_outputs, postprocessed, target_texts
 from evalkit.evaluation.model_outputs import ModelOutputs
 from evalkit.evaluation.user_code import calling, guarding
+from evalkit.evaluation.verdicts import counts_of_metric
 from evalkit.metrics.collecting import values_of
+from evalkit.metrics.counts import EvalCounts
 from evalkit.metrics.function import MetricFunction
 from evalkit.metrics.legacy import metric_function_of
 from evalkit.metrics.metric import ModelOutputType
@@ -41,25 +43,28 @@ class TaskResult:
       inferences: what loggers show: "output" (decoded), "prediction" (postprocessed), "score", "aux_value" (by name).
       targets: the postprocessed targets; None if no metric function of the task ran.
       failures: of metrics that did not give a value.
+      counts: how many examples are right, wrong or something else (see `evalkit.evaluation.verdicts`).
     """
 
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     inferences: dict[str, Any] = dataclasses.field(default_factory=dict)
     targets: list[Any] | None = None
     failures: list[EvalkitError] = dataclasses.field(default_factory=list)
+    counts: EvalCounts | None = None
 
 
 @final
 class TaskMetrics:
     """Judges the outputs for one task, step after step."""
 
-    def __init__(self, task: Task, columns: Columns, target_field_name: str) -> None:
+    def __init__(self, task: Task, columns: Columns, target_field_name: str, cut: Array | None = None) -> None:
         """Postprocesses the targets.
 
         Args:
           task: has metrics.
           columns: the task's examples.
           target_field_name: the feature that the outputs are compared with.
+          cut: bool `[n]`, of which examples the model does not see all; None: it sees all of all.
 
         Raises:
           PostprocessError: a postprocess function raised on a target.
@@ -68,6 +73,7 @@ class TaskMetrics:
         self._task = task
         self._columns = columns
         self._field = target_field_name
+        self._cut = np.zeros(columns.num_examples, bool) if cut is None else cut
         self._targets: dict[Postprocess | None, GuardedValues] = {}
         functions = [function for metric in task.metric_objs if (function := metric_function_of(metric))]
         if functions:
@@ -103,7 +109,15 @@ class TaskMetrics:
                         _add_value(self._task.name, metric_name(metric), name, value, result)
             except EvalkitError as failure:
                 result.failures.append(failure)
+        if result.counts is None:
+            result.counts = (
+                EvalCounts(self.num_examples, unjudged=self.num_examples) if result.metrics else self.all_failed()
+            )
         return result
+
+    def all_failed(self) -> EvalCounts:
+        """The counts where nothing could be judged."""
+        return EvalCounts(self.num_examples, failed=self.num_examples)
 
     def _values(
         self, metric: Any, outputs: Outputs, predictions: _Predictions, result: TaskResult, what: str
@@ -146,7 +160,10 @@ class TaskMetrics:
         for name, first in changes.items():
             if first is not None:
                 raise MetricError(f"{what}: `{name}` was changed by it, first at example {first}. Work on a copy.")
-        return _checked(values, what)
+        checked = _checked(values, what)
+        if result.counts is None:
+            result.counts = counts_of_metric(metric.fn, {**lent, **arguments}, checked, self._cut)
+        return checked
 
 
 @final

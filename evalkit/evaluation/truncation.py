@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 import tensorflow as tf
 
-from evalkit.columns import Columns
+from evalkit.columns import Array, Columns
 from evalkit.errors import ArgumentError
 from evalkit.transforms.lengths import Length, trim_dataset
 
@@ -62,19 +62,25 @@ def trim_recording_lengths(dataset: Any, sequence_length: Mapping[str, Length], 
     return trim_dataset(recorded, sequence_length, features)
 
 
-def split_lengths(columns: Columns, sequence_length: Mapping[str, Length]) -> tuple[Columns, dict[str, Truncation]]:
-    """The columns without the noted lengths, and what these say of each feature."""
+def split_lengths(
+    columns: Columns, sequence_length: Mapping[str, Length]
+) -> tuple[Columns, dict[str, Truncation], Array]:
+    """The columns without the noted lengths, what these say of each feature, and which examples, bool `[n]`, were cut
+    in any of them.
+    """
     kept = {name: column for name, column in columns.items() if not name.startswith(_LENGTH)}
     report = {}
+    cut = np.zeros(columns.num_examples, bool)
     for name, column in columns.items():
         feature = name.removeprefix(_LENGTH)
         limit = sequence_length.get(feature)
         if name.startswith(_LENGTH) and isinstance(limit, int):
             excess = np.maximum(column.values - limit, 0)
+            cut |= excess > 0
             report[feature] = Truncation(
                 limit, len(column), int((excess > 0).sum()), int(column.values.max()), int(excess.sum())
             )
-    return Columns(kept, columns.num_examples), report
+    return Columns(kept, columns.num_examples), report, cut
 
 
 def longest(

@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 PROCESSES = 2
 
 
-def run_processes() -> list[Any]:
+def run_processes(worker: str) -> list[Any]:
     """What each of the processes printed as its result."""
     with socket.socket() as listening:
         listening.bind(("localhost", 0))
         port = listening.getsockname()[1]
-    command = [sys.executable, str(Path(__file__).with_name("process_worker.py")), str(port), str(PROCESSES)]
+    command = [sys.executable, str(Path(__file__).with_name(worker)), str(port), str(PROCESSES)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = [subprocess.Popen([*command, str(index)], env=environment, **pipes) for index in range(PROCESSES)]
@@ -37,6 +37,6 @@ def run_processes() -> list[Any]:
 def test_every_process_has_the_rows_of_all():
     rows = [[10 * shard + n] * (n + 1) for shard in range(PROCESSES) for n in range(shard + 1)]
     expected = {"right": len(rows), "order": sum(i * int(np.sum(row)) for i, row in enumerate(rows))}
-    for result in run_processes():
+    for result in run_processes("process_worker.py"):
         assert result["values"] == expected
         assert result["error"].startswith("Task 'numbers': sharing the partial results between processes raised ")
