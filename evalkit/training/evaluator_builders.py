@@ -23,6 +23,7 @@ from evalkit.training.inline_evaluators import (
     WrittenEvaluation,
 )
 from evalkit.training.loop_calls import LoopCalls
+from evalkit.training.sampled_evaluator import SampledEvaluator
 
 Builder = Callable[[], Any]
 Builders = Sequence[Builder] | Mapping[str, Builder]
@@ -124,6 +125,8 @@ def _evaluator_of(name: str, evaluator: Any, model: ModelAccess) -> InlineEvalua
         return TaskEvaluator(name, evaluator, model)
     if isinstance(evaluator, Evaluation):
         return WrittenEvaluation(name, evaluator, model)
+    if callable(evaluator):
+        return SampledEvaluator(name, evaluator, model)
     raise ArgumentTypeError(
         f"The builder of {name!r} returned a {type(evaluator).__name__}; expected an Evaluator, an Evaluation, or an "
         "async function of a client."
@@ -132,7 +135,7 @@ def _evaluator_of(name: str, evaluator: Any, model: ModelAccess) -> InlineEvalua
 
 def _name_of(evaluator: Any) -> str:
     if isinstance(evaluator, Evaluator):
-        return "+".join(task.name for task in evaluator.eval_tasks)
+        return "+".join(task.name for task in evaluator.eval_tasks) or "evaluator"
     while hasattr(evaluator, "func"):  # functools.partial
         evaluator = evaluator.func
     name = getattr(evaluator, "name", None) or getattr(evaluator, "__name__", None)

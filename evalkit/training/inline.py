@@ -20,7 +20,6 @@ step. A training that is resumed with the same `log_dir` repeats nothing that ha
 
 from __future__ import annotations
 
-import atexit
 import operator
 import os
 from collections.abc import Callable, Sequence
@@ -42,7 +41,7 @@ from evalkit.training.inline_evaluators import ModelFns
 from evalkit.training.inline_log import InlineLog
 from evalkit.training.inline_record import InlineRecord
 from evalkit.training.inline_runner import InProcessRunner, Runner, copy_of
-from evalkit.training.loop_calls import LoopCalls
+from evalkit.training.loop_calls import LoopCalls, before_exit
 from evalkit.training.modes import ChildProcess, InLoop, Mode, Overlapped
 from evalkit.training.schedule import EvalSchedule
 
@@ -132,7 +131,7 @@ class InlineEvaluation:
         self._held: dict[str, tuple[int, Tree]] = {}
         self._last: int | None = None
         self._closed = False
-        atexit.register(self._runner.abandon)
+        before_exit(self._runner.abandon)
 
     @property
     def records(self) -> tuple[InlineRecord, ...]:
@@ -168,7 +167,6 @@ class InlineEvaluation:
         if self._closed:
             return
         self._closed = True
-        atexit.unregister(self._runner.abandon)
         for step in sorted({step for step, _ in self._held.values()}):
             names = [name for name, (of, _) in self._held.items() if of == step]
             self._runner.start(step, self._held[names[0]][1], names)

@@ -126,10 +126,16 @@ class TaskEvaluator(InlineEvaluator):
     """An `Evaluator`, which judges on a thread of its own."""
 
     def __init__(self, name: str, evaluator: Evaluator, model: ModelAccess) -> None:
-        """Checks that there are model functions."""
+        """Takes the evaluator.
+
+        Raises:
+          ArgumentError: there are no model functions, or nothing to evaluate.
+        """
         self._name, self._evaluator, self._model = name, evaluator, model
         if model.model_fns is None:
             model.engine_for(name)
+        if not evaluator.eval_tasks:
+            raise ArgumentError(f"Evaluator {name!r} has no task with metrics and the split: it would find nothing.")
 
     @property
     def name(self) -> str:

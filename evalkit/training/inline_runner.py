@@ -102,6 +102,9 @@ class InProcessRunner(Runner):
         try:
             finding = judge()
         except BaseException as error:  # noqa: BLE001 - no evaluator ends a training; it is in the record
+            if self._calls.refused:  # not its fault: it is done when the training is resumed
+                logging.warning("Evaluator %r was cut off at step %d: the training loop has ended.", name, step)
+                return
             finding = Finding(failure=error)
         held += self._calls.seconds - served
         log_finding(log, name, step, finding, time.perf_counter() - begin, held)

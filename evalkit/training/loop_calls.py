@@ -7,11 +7,13 @@ loop's thread comes by.
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import concurrent.futures
+import functools
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar, final
 
@@ -22,30 +24,30 @@ Future = concurrent.futures.Future[Any]
 
 
 @final
-class LoopCalls:
+class LoopCalls(concurrent.futures.Executor):
     """Calls that wait for the thread of the training loop.
 
     Attributes:
       seconds: how long calls have taken so far.
+      refused: whether there is no loop any more.
     """
 
     def __init__(self) -> None:
         """Has no calls yet."""
         self.seconds = 0.0
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future] | None] = queue.SimpleQueue()
-        self._refused = False
+        self.refused = False
+        self._lock = threading.Lock()
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """Has `call` made by the loop's thread, and returns what it returned.
-
-        Raises:
-          ArgumentError: there is no loop any more.
-        """
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+        """Has a call made by the loop's thread; where there is no loop any more, the future holds an ArgumentError."""
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._calls.put((call, future))
-        if self._refused:
-            self.refuse()
-        return await asyncio.wrap_future(future)
+        with self._lock:
+            if self.refused:
+                future.set_exception(_refusal())
+            else:
+                self._calls.put((functools.partial(fn, *args, **kwargs), future))
+        return future
 
     def serve(self, patience_s: float) -> None:
         """Makes the calls that wait, and those that come within so many seconds each."""
@@ -63,13 +65,12 @@ class LoopCalls:
 
     def refuse(self) -> None:
         """Refuses the calls that wait, and all that will come: nobody would make them."""
-        self._refused = True
-        while not self._calls.empty():
-            asked = self._calls.get()
-            if asked is not None:
-                asked[1].set_exception(
-                    ArgumentError("The training loop has ended, and answers no evaluator any more. Call `close()`.")
-                )
+        with self._lock:
+            self.refused = True
+            while not self._calls.empty():
+                asked = self._calls.get()
+                if asked is not None:
+                    asked[1].set_exception(_refusal())
 
     def _make(self, asked: tuple[Callable[[], Any], Future] | None) -> None:
         if asked is None:  # somebody is done
@@ -86,6 +87,26 @@ class LoopCalls:
                 raise
         finally:
             self.seconds += time.perf_counter() - begin
+
+
+def _refusal() -> ArgumentError:
+    return ArgumentError("The training loop has ended, and answers no evaluator any more. Call `close()` at its end.")
+
+
+def before_exit(method: Callable[[], None]) -> None:
+    """Has a method called when the interpreter ends, if its object is there then, before Python waits for threads.
+
+    Threads of a client wait for calls that nobody makes any more; `atexit` would come too late for them.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def act() -> None:
+        found = reference()
+        if found is not None:
+            found()
+
+    register: Callable[[Callable[[], None]], Any] = getattr(threading, "_register_atexit", atexit.register)
+    register(act)
 
 
 @final
