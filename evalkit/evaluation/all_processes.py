@@ -20,7 +20,7 @@ from evalkit.metrics.counts import EvalCounts
 def evaluate_on_all_processes(
     evaluator: Evaluator, *, step: int | None = None, **model_fns: Any
 ) -> tuple[AllMetrics, dict[str, EvalCounts]]:
-    """Evaluates, and waits for the metrics. Every process calls it, with the same tasks; loggers of the first one write.
+    """Evaluates, and waits for the metrics. Every process calls it, with the same tasks; the first one logs.
 
     Args:
       evaluator: of this process; only that of the first process needs loggers.

@@ -38,7 +38,7 @@ def evaluator_of(metric, log_dir):
 
 def lost(dataset):
     pairs = answer_targets(dataset)
-    return pairs[1:] if jax.process_index() == 1 else pairs
+    return pairs[:-1] if jax.process_index() == 1 else pairs
 
 
 def message_of(metric, predict_fn):
