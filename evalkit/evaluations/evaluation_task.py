@@ -155,7 +155,7 @@ def _rollout(
 
     def answers(targets: Sequence[str], predictions: Sequence[str]) -> Mapping[str, Any]:
         _check_whole(evaluation.name, "prompts", len(truncated), "answered", len(predictions))
-        judgement = request.judge(predictions, truncated)
+        judgement = request.judge(predictions, truncated, None)
         return {"score": judgement.score, **judgement.counts, "truncated_prompts": sum(truncated)}
 
     def postprocess(ids: Any, example: Mapping[str, Any], is_target: bool = False) -> str:

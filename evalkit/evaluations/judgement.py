@@ -4,7 +4,8 @@ An answer has one verdict, the first of these that fits:
 
 * `failed`: `clean` or `check` raised, or `clean` returned no text;
 * `correct`: `check` holds;
-* `truncated`: the model could not read all of the example, and did not answer it rightly;
+* `truncated`: not right, and the model could not read all of the example, or ran out of tokens before there was an
+  answer;
 * `unparsed`: there was nothing left of the answer after cleaning;
 * `wrong`.
 """
@@ -55,7 +56,11 @@ class Judgement(NamedTuple):
 
 
 def judge_answers(
-    judge: Judge, expected: Mapping[int, str], answers: Sequence[str], truncated: Sequence[bool]
+    judge: Judge,
+    expected: Mapping[int, str],
+    answers: Sequence[str],
+    truncated: Sequence[bool],
+    unfinished: Sequence[bool] | None = None,
 ) -> Judgement:
     """Cleans, checks and scores.
 
@@ -64,18 +69,20 @@ def judge_answers(
       expected: the right answers, by the numbers of their examples.
       answers: as the model gave them.
       truncated: of which examples the model has not read all.
+      unfinished: which answers ran out of tokens; None where that cannot be.
 
     Raises:
       PostprocessError: `clean` or `check` raised for each example, or `score` raised.
     """
     rows: list[dict[str, Any]] = []
     failures: list[tuple[int, Exception]] = []
-    for (index, y), raw, cut in zip(expected.items(), answers, truncated, strict=True):
+    endless = [False] * len(expected) if unfinished is None else unfinished
+    for (index, y), raw, cut, no_end in zip(expected.items(), answers, truncated, endless, strict=True):
         row: dict[str, Any] = {"raw": raw, "y_hat": "", "correct": False}
         try:
             row["y_hat"] = judge.clean(raw)
             row["correct"] = bool(judge.check(y, row["y_hat"]))
-            row["verdict"] = _verdict(row["correct"], cut, row["y_hat"])
+            row["verdict"] = _verdict(row["correct"], cut, row["y_hat"], no_end)
         except Exception as error:  # noqa: BLE001 - one odd answer must not cost all others; it is counted and told
             row |= {"verdict": "failed", "error": f"{type(error).__name__}: {error}"}
             failures.append((index, error))
@@ -97,10 +104,10 @@ def counts_of(verdicts: Sequence[str], kinds: Sequence[str]) -> dict[str, int]:
     return {"total": len(verdicts), **{kind: found[kind] for kind in kinds}}
 
 
-def _verdict(correct: bool, truncated: bool, y_hat: str) -> str:
+def _verdict(correct: bool, truncated: bool, y_hat: str, unfinished: bool) -> str:
     if correct:
         return "correct"
-    if truncated:
+    if truncated or (unfinished and not y_hat):
         return "truncated"
     return "wrong" if y_hat else "unparsed"
 

@@ -33,12 +33,13 @@ class AnswerRequest(NamedTuple):
     Attributes:
       prompts: the prompts, numbered as their examples.
       texts: of each, the prompt and the expected answer, by the number of the example.
-      judge: the verdicts on the texts of the answers, given of which prompts the model has not read all.
+      judge: the verdicts on the texts of the answers, given of which prompts the model has not read all, and which
+        answers ran out of tokens.
     """
 
     prompts: Prompts
     texts: dict[int, tuple[str, str]]
-    judge: Callable[[Sequence[str], Sequence[bool]], Judgement]
+    judge: Callable[[Sequence[str], Sequence[bool], Sequence[bool] | None], Judgement]
 
 
 class ScoredEvaluation(Evaluation):

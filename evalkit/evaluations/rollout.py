@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from typing import Any, final
 
 from evalkit.evaluations.evaluation import Evaluation
@@ -114,7 +115,8 @@ class RolloutEvaluation(Evaluation):
           RowError: the tokenizer cannot decode an answer.
         """
         truncated = found.truncated.tolist()
-        judgement = request.judge(decoded(encoding, found.answers), truncated)
+        unfinished = [reason == "length" for reason in found.finish_reasons]
+        judgement = request.judge(decoded(encoding, found.answers), truncated, unfinished)
         rows = tuple(
             {"index": index, "prompt": prompt, "y": y, **row, "truncated": cut, "finish_reason": reason}
             for (index, (prompt, y)), row, cut, reason in zip(
@@ -134,4 +136,4 @@ class RolloutEvaluation(Evaluation):
         texts = read_examples(self, self.get, limit)
         prompts = Prompts(encoded(encoding, [prompt for prompt, _ in texts.values()]), examples=list(texts))
         ys = {index: y for index, (_, y) in texts.items()}
-        return AnswerRequest(prompts, texts, lambda answers, truncated: judge_answers(self, ys, answers, truncated))
+        return AnswerRequest(prompts, texts, functools.partial(judge_answers, self, ys))

@@ -68,13 +68,17 @@ def test_draws_depend_on_the_seed_and_the_example_alone():
     assert raw != {row["index"]: row["raw"] for row in run(examples, temperature=1.5, seed=4).rows}
 
 
-def test_an_answer_without_content_is_unparsed():
+def test_an_answer_without_content_is_unparsed_or_was_cut_off():
     class Silent(Answering):
         def clean(self, y_hat):
             return ""
 
-    counts = Silent([("abc", "d"), ("b", "c")]).evaluate(learned_job(), Letters()).counts
-    assert (counts["total"], counts["correct"], counts["wrong"], counts["unparsed"]) == (2, 0, 0, 2)
+    result = Silent([(prompt, "d") for prompt in random_texts(12, 20, seed=0)]).evaluate(learned_job(), Letters())
+    assert {(row["finish_reason"], row["verdict"]) for row in result.rows} == {
+        ("stop", "unparsed"),
+        ("length", "truncated"),
+    }
+    assert result.counts["unparsed"] + result.counts["truncated"] == result.counts["total"] == 12
 
 
 @pytest.mark.parametrize("method", ["clean", "check"])
