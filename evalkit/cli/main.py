@@ -25,6 +25,8 @@ COMMANDS = {
     "tasks": "list the registered tasks, or show one with real examples",
     "cache": "write the examples of tasks to disk, once, with Apache Beam",
     "score": "judge outputs that are in a file; no model needed",
+    "evaluate": "evaluate a checkpoint",
+    "sweep": "evaluate all checkpoints of a run, also while it is training",
     "demo": "train a tiny Flax language model and watch its accuracy rise",
 }
 
@@ -42,6 +44,8 @@ examples:
   evalkit cache --import=my_tasks --tasks=mine --output_dir=caches
   evalkit score --task=gsm8k --predictions=outputs.jsonl
   evalkit score --import=my_tasks --task=mine --predictions=outputs.jsonl --log_dir=runs/mine
+  evalkit evaluate --checkpoint=runs/a/checkpoints/100 --tasks=gsm8k --model=my_model:build
+  evalkit sweep runs/a/checkpoints --tasks=gsm8k --model=my_model:build --best=exact_match
 
 `evalkit COMMAND --help` shows a command's flags and more examples."""
 

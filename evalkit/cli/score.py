@@ -30,8 +30,7 @@ from evalkit.feature_converters import PassThroughFeatureConverter
 from evalkit.loggers.jsonl import JSONLogger
 from evalkit.loggers.tensorboard import TensorBoardLogger
 from evalkit.metrics.signature import ModelOutputType
-
-EVAL_SPLITS = ("validation", "test")
+from evalkit.training.sweep_tasks import eval_split
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -64,7 +63,7 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
         raise app.UsageError(f"`evalkit score` takes only flags, found {' '.join(positional)!r}")
     load_task_modules(values)
     task = TaskRegistry.get(values.task)
-    split = eval_split(task, values.split)
+    split = eval_split(task, values.split, "with --split")
     rows = saved_outputs.read_rows(values.predictions)
     log_dir = values.log_dir or f"runs/score/{task.name}"
     answerable, left_out = answerable_part(task, has_scores=values.score_field is not None)
@@ -85,19 +84,6 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
     for name in left_out:
         print(f"\nLeft out: {name}, which needs what the file does not have (see --score_field).")
     print(f"\n{results.where(log_dir, task.name, values.step)}")
-
-
-def eval_split(task: Task, wanted: str | None) -> str:
-    """The split that is judged: the one that is wanted, or else the first of `EVAL_SPLITS` that the task has.
-
-    Raises:
-      ArgumentError: the task does not have it.
-    """
-    for split in [wanted] if wanted else EVAL_SPLITS:
-        if split in task.splits:
-            return split
-    lacks = f"no split {wanted!r}" if wanted else f"neither of the splits {' and '.join(EVAL_SPLITS)}"
-    raise ArgumentError(f"Task {task.name!r} has {lacks}, but {sorted(task.splits)}; say which with --split.")
 
 
 def answerable_part(task: Task, has_scores: bool) -> tuple[Task, list[str]]:

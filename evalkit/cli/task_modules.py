@@ -7,6 +7,7 @@ import os
 import pkgutil
 import sys
 import traceback
+from types import ModuleType
 
 from absl import flags
 
@@ -38,20 +39,26 @@ def load_task_modules(values: flags.FlagValues) -> list[str]:
         sys.path.insert(0, os.getcwd())
     given = list(values["import"].value or ())
     for name in given:
-        _import_task_module(name)
+        imported(name, "--import")
     return ready_made + given
 
 
-def _import_task_module(name: str) -> None:
+def imported(name: str, flag: str) -> ModuleType:
+    """The module `name`, which was given with `flag`.
+
+    Raises:
+      ArgumentError: there is no such module.
+      DefinitionError: it raised while it was imported.
+    """
     try:
-        importlib.import_module(name)
+        return importlib.import_module(name)
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise ArgumentError(
-                f"--import={name}: there is no module {error.name!r}. It was looked for in {os.getcwd()!r} and among "
+                f"{flag}={name}: there is no module {error.name!r}. It was looked for in {os.getcwd()!r} and among "
                 "the installed packages; give its dotted name, without .py."
             ) from error
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise DefinitionError(
-            f"--import={name}: the module raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})."
+            f"{flag}={name}: the module raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})."
         ) from error

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from evalkit import Feature, InMemoryDataSource, PassThroughVocabulary, PrefixLMFeatureConverter, Task, preprocessors
+from evalkit import Feature, InMemoryDataSource, PassThroughVocabulary, PrefixLMFeatureConverter, Task, TaskRegistry
 from evalkit.inference.engine import Engine
 from evalkit.inference.model import Model
 from evalkit.inference.sampling import SamplingParams
@@ -57,20 +57,24 @@ def as_numbers(targets: str, **_: Any) -> str:
     return " ".join(map(str, targets))
 
 
-def letters_task(
-    name: str = "letters", count: int = 60, metric_fns: Sequence[Any] = (exact_match, mean_log_likelihood)
-):
+def letters_parts(count: int = 60, metric_fns: Sequence[Any] = (exact_match, mean_log_likelihood)) -> dict[str, Any]:
     feature = Feature(PassThroughVocabulary(SIZE), add_eos=False, dtype=jnp.int32)
-    return Task(
-        name,
-        InMemoryDataSource(
-            {"validation": [{key: np.array(row, np.int32) for key, row in each.items()} for each in rows(count)]}
-        ),
-        preprocessors=[],
-        output_features={"inputs": feature, "targets": feature},
-        postprocess_fn=as_numbers,
-        metric_fns=list(metric_fns),
-    )
+    examples = [{key: np.array(row, np.int32) for key, row in each.items()} for each in rows(count)]
+    return {
+        "source": InMemoryDataSource({"validation": examples}),
+        "preprocessors": [],
+        "output_features": {"inputs": feature, "targets": feature},
+        "postprocess_fn": as_numbers,
+        "metric_fns": list(metric_fns),
+    }
+
+
+def letters_task(name: str = "letters", **settings: Any) -> Task:
+    return Task(name, **letters_parts(**settings))
+
+
+def register() -> None:
+    TaskRegistry.add("letters", **letters_parts(), override=True)
 
 
 def save(folder: Path, *steps: int, max_to_keep: int | None = None) -> Path:
@@ -80,6 +84,3 @@ def save(folder: Path, *steps: int, max_to_keep: int | None = None) -> Path:
         for step in steps:
             manager.save(step, args=ocp.args.StandardSave({"params": table(step), "step": np.int32(step)}))
     return folder
-
-
-assert preprocessors
