@@ -15,6 +15,7 @@ EXTRAS = {
     "cache": CACHE,
     "text": ["tensorflow-text>=2.17"],
     "huggingface": ["tokenizers>=0.19"],
+    "openai": ["openai>=1.40"],
 }
 DEV = [
     *CACHE,
@@ -22,6 +23,7 @@ DEV = [
     "ipykernel>=6.29",
     "mypy>=1.13",
     "nbclient>=0.10",
+    "openai>=1.40",
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "ruff>=0.8",

@@ -47,8 +47,8 @@ RANKS = {
     "compat": 9,
     "cli": 10,
 }
-# May be imported where they are used: two extras, and two that one metric each needs and that take a while to load.
-IN_FUNCTIONS = {"tensorflow_text", "tokenizers", "sacrebleu", "rouge_score"}
+# May be imported where they are used: three extras, and two that one metric each needs and that take a while to load.
+IN_FUNCTIONS = {"openai", "tensorflow_text", "tokenizers", "sacrebleu", "rouge_score"}
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 50
 

@@ -25,11 +25,6 @@ from evalkit.sampling.endpoint_requests import Extension, RequestForm, TokenLimi
 from evalkit.sampling.loop_thread import LoopThread
 from evalkit.sampling.retrying import Retrying, TransientFailure
 
-try:
-    import openai
-except ImportError:
-    openai = None  # type: ignore[assignment,unused-ignore]
-
 _SHOWN = 300
 _PASSING = (408, 409, 425, 429)  # these, and all from 500 on
 
@@ -75,8 +70,7 @@ class OpenAIClient(SamplingClient):
           ArgumentError: a value is out of range, or there is no API key.
           MissingExtraError: the `openai` package is not installed.
         """
-        if openai is None:
-            raise missing_extra("openai", "openai", "OpenAIClient")
+        openai = _package()
         if not (math.isfinite(timeout_s) and timeout_s > 0):
             raise ArgumentError(f"timeout_s must be above 0 and finite, found {timeout_s}.")
         self._form = RequestForm(model, chat, system, log_probs, token_limit, extensions)
@@ -116,6 +110,7 @@ class OpenAIClient(SamplingClient):
             return await self._retrying.run(lambda: self._attempt(arguments, sampling, what), what)
 
     async def _attempt(self, arguments: dict[str, Any], sampling: SamplingParams, what: str) -> SampleResponse:
+        openai = _package()
         api: Any = self._api.chat.completions if self._form.chat else self._api.completions
         try:
             async with asyncio.timeout(self._timeout_s):  # also for a server that sends a byte now and then
@@ -133,6 +128,14 @@ class OpenAIClient(SamplingClient):
             return response_of(raw.text, sampling, chat=self._form.chat, log_probs=self._form.log_probs)
         except SamplingError as error:
             raise SamplingError(f"{what}: {error}") from error
+
+
+def _package() -> Any:
+    try:
+        import openai  # when it is wanted, since it takes a while to load
+    except ImportError as error:
+        raise missing_extra("openai", "openai", "OpenAIClient") from error
+    return openai
 
 
 def asked_pause_s(headers: Mapping[str, str]) -> float | None:

@@ -20,7 +20,7 @@ from typing import Any, final
 
 import jax
 
-from evalkit.errors import ArgumentError, ArgumentTypeError, EvalkitError, FingerprintError, SamplingError
+from evalkit.errors import ArgumentError, ArgumentTypeError, EvalkitError, FingerprintError, RowError, SamplingError
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.engine import Engine
 from evalkit.inference.generations import Generations
@@ -29,7 +29,7 @@ from evalkit.inference.parameter_digest import parameter_digest
 from evalkit.inference.prompts import Prompts
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling.client import Prompt, SampledSequence, SampleRequest, SampleResponse, SamplingClient
-from evalkit.sampling.encoding import prompt_ids, text_of, texts_of
+from evalkit.sampling.encoding import Texts
 from evalkit.sampling.waiting import Waiting, WaitingRequests
 
 _LONGEST_LINGER_S = 60.0
@@ -104,7 +104,8 @@ class LiveModelClient(SamplingClient):
             raise ArgumentTypeError(f"executor must have `submit`, found {type(executor).__name__}.")
         if not 0 <= linger_s <= _LONGEST_LINGER_S:
             raise ArgumentError(f"linger_s must be from 0 to {_LONGEST_LINGER_S:g} seconds, found {linger_s}.")
-        self._engine, self._params, self._encoding = engine, params, encoding
+        self._engine, self._params = engine, params
+        self._texts = None if encoding is None else Texts(encoding)
         self._executor, self._fingerprint = executor, fingerprint
         self._work = BatchingWork(whole_number("max_batch", max_batch))
         self._waiting = WaitingRequests(self._work.max_batch, linger_s)
@@ -125,12 +126,7 @@ class LiveModelClient(SamplingClient):
                 "A LiveModelClient knows its parameters, and cannot tell of what code its model and its encoding are. "
                 "Pass `fingerprint`, such as evalkit.data.fingerprint.fingerprint((engine.model, encoding))."
             )
-        settings = (
-            jax.default_backend(),
-            jax.config.jax_enable_x64,
-            str(getattr(jax.config, "jax_default_matmul_precision", None)),
-        )
-        told = "live", self._fingerprint, parameter_digest(self._params), *settings
+        told = "live", self._fingerprint, parameter_digest(self._params), jax.default_backend(), _precision()
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
     async def sample(self, prompt: Prompt, sampling: SamplingParams, *, example: int = 0) -> SampleResponse:
@@ -157,7 +153,7 @@ class LiveModelClient(SamplingClient):
             known: list[tuple[Waiting, tuple[int, ...]]] = []
             for waiting in batch:
                 try:
-                    known.append((waiting, prompt_ids(self._encoding, waiting.request.prompt)))
+                    known.append((waiting, self._ids(waiting.request.prompt)))
                 except EvalkitError as error:
                     waiting.future.set_exception(error)
             if known:
@@ -188,19 +184,32 @@ class LiveModelClient(SamplingClient):
         encoder = self._engine.model.has_encoder
         prompts = Prompts.of([()] * len(ids), ids, examples) if encoder else Prompts.of(ids, examples=examples)
         # Only stop strings need text while tokens are generated; else all answers are decoded at once.
-        decode = functools.partial(text_of, self._encoding) if sampling.stop_strings and self._encoding else None
+        decode = self._texts.text if sampling.stop_strings and self._texts else None
         call = functools.partial(self._engine.generate, self._params, prompts, sampling, decode)
         found = call() if self._executor is None else self._executor.submit(call).result()
         self._work.batches += 1
         self._work.answers += len(found)
         self._work.new_tokens += found.work.new_tokens
         self._work.slot_steps += found.work.slot_steps
-        return responses_of(found, self._texts(found), list(map(len, ids)))
+        texts = found.texts
+        if texts is None and self._texts is not None:
+            texts = self._texts.texts(found.answers)
+        return responses_of(found, texts, list(map(len, ids)))
 
-    def _texts(self, found: Generations) -> tuple[str, ...] | None:
-        if found.texts is not None or self._encoding is None:
-            return found.texts
-        return texts_of(self._encoding, found.answers)
+    def _ids(self, prompt: str | tuple[int, ...]) -> tuple[int, ...]:
+        if not isinstance(prompt, str):
+            return prompt
+        if self._texts is None:
+            raise RowError(
+                f"The prompt {prompt[:40]!r} is text, and the client has no encoding. Pass ids, or an encoding."
+            )
+        return self._texts.ids(prompt)
+
+
+def _precision() -> tuple[Any, ...]:
+    """The settings of JAX that change what the same parameters compute."""
+    names = ("jax_enable_x64", "jax_default_matmul_precision")
+    return tuple(getattr(jax.config, name) for name in names)
 
 
 def responses_of(found: Generations, texts: tuple[str, ...] | None, prompt_tokens: list[int]) -> list[SampleResponse]:

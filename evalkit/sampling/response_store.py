@@ -106,7 +106,7 @@ class ResponseStore:
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if tables and (ours, form) != (_OURS, _FORM):
                 raise CacheError(
-                    f"{self._path} is a database, and no response cache of this version of evalkit. Choose another path."
+                    f"{self._path} is a database, and no response cache of this evalkit. Choose another path."
                 )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA application_id = {_OURS}")
