@@ -23,6 +23,12 @@ RAW_COPIES = 36  # about 20 KB an example
 UNCACHED_SOURCE = 9_000
 """seqio keeps the raw examples of any source below 10,000, so the raw field is measured just below that."""
 
+INLINE_EXAMPLES = 1_000
+"""The issue's number; whatever N is."""
+
+INLINE_TURNS = 41
+"""Evaluations, one in fifty steps."""
+
 CACHED_ROWS = 100_000
 """The issue's number; whatever N is."""
 
@@ -174,6 +180,14 @@ def bare_figures(call: Call) -> Named:
     yield "  over the machine's matrix products, CPU", cost["rate"]
 
 
+def inline_figures(call: Call) -> Named:
+    cost = call("inline", examples=INLINE_EXAMPLES, turns=INLINE_TURNS)
+    yield "inline evaluation, overlapped: training time lost", 100 * cost["lost"]
+    yield "  99th percentile of step times, over that without", cost["p99"]
+    yield "  a step without", 1000 * cost["step"]
+    yield "  a step is held up for", 1000 * cost["held"]
+
+
 WORKER_FIGURES = {
     "import_cost": import_figures,
     "registry": registry_figures,
@@ -188,4 +202,5 @@ WORKER_FIGURES = {
     "choices": choices_figures,
     "answers": answers_figures,
     "bare": bare_figures,
+    "inline": inline_figures,
 }

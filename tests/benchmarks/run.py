@@ -38,11 +38,12 @@ WORKERS = (
     "choices",
     "answers",
     "bare",
+    "inline",
 )
 HUGGINGFACE = ("choices", "answers")
 """Workers whose peer is not seqio."""
 
-ALONE = ("bare",)
+ALONE = ("bare", "inline")
 """Workers that measure evalkit against itself."""
 
 ONCE = (*HUGGINGFACE, *ALONE)

@@ -106,6 +106,10 @@ BARS = (
     Bar("  over one that keeps the largest logit, CPU", "speed", at_least=0.9),
     Bar("  over one that keeps the largest logit, wall", "speed"),
     Bar("  over the machine's matrix products, CPU", "speed"),
+    Bar("inline evaluation, overlapped: training time lost", "%", at_most=3),
+    Bar("  99th percentile of step times, over that without", "x", at_most=1.5),
+    Bar("  a step without", "ms"),
+    Bar("  a step is held up for", "ms"),
 )
 
 
