@@ -29,6 +29,9 @@ _ROOMS = {
     "evalkit.converter": "FeatureConverter",
     "evalkit.loggers": "JSONLogger Logger PyLoggingLogger TensorBoardLogger",
     "evalkit.metrics": "Audio Generic Histogram Image Metric MetricValue ModelOutputType Scalar Text",
+    "evalkit.training": (
+        "CheckpointModel CheckpointSweep ChildProcess EvalSchedule InLoop InlineEvaluation InlineRecord Overlapped"
+    ),
     "evalkit.transforms": "map_over_dataset",
     "evalkit.vocabularies": (
         "BertWordPieceVocabulary ByteVocabulary FullCodepointVocabulary HuggingFaceVocabulary "
@@ -47,6 +50,7 @@ _MODULES = (
     "evaluation",
     "evaluations",
     "testing",
+    "training",
 )
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
@@ -102,6 +106,14 @@ if TYPE_CHECKING:
     from evalkit.metrics import ModelOutputType as ModelOutputType
     from evalkit.metrics import Scalar as Scalar
     from evalkit.metrics import Text as Text
+    from evalkit.training import CheckpointModel as CheckpointModel
+    from evalkit.training import CheckpointSweep as CheckpointSweep
+    from evalkit.training import ChildProcess as ChildProcess
+    from evalkit.training import EvalSchedule as EvalSchedule
+    from evalkit.training import InlineEvaluation as InlineEvaluation
+    from evalkit.training import InlineRecord as InlineRecord
+    from evalkit.training import InLoop as InLoop
+    from evalkit.training import Overlapped as Overlapped
     from evalkit.transforms import map_over_dataset as map_over_dataset
     from evalkit.vocabularies import BertWordPieceVocabulary as BertWordPieceVocabulary
     from evalkit.vocabularies import ByteVocabulary as ByteVocabulary
