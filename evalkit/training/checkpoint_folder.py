@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable
 from typing import Any, final
 
@@ -132,7 +133,10 @@ def _lost(checkpoint: Checkpoint) -> CheckpointLostError:
 def _mark(path: str) -> Any:
     """Something that is another for another folder under the same name; None if it is no folder, or gone."""
     try:
-        found = tf.io.gfile.stat(path)
-    except tf.errors.OpError:
+        if "://" not in path:
+            local = os.stat(path)
+            return (local.st_ino, local.st_mtime_ns) if stat.S_ISDIR(local.st_mode) else None
+        remote = tf.io.gfile.stat(path)
+    except (tf.errors.OpError, OSError):
         return None
-    return (found.mtime_nsec, found.length) if found.is_directory else None
+    return remote.mtime_nsec if remote.is_directory else None

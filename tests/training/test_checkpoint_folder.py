@@ -53,7 +53,7 @@ def test_of_checkpoints_that_come_and_go_no_part_is_read(tmp_path, kind):
 
 
 def test_checkpoints_by_step_and_what_is_none_of_them(tmp_path):
-    save(tmp_path, 20, 3)
+    save(tmp_path, 3, 20)
     (tmp_path / "40.orbax-checkpoint-tmp-7").mkdir()
     (tmp_path / "50").mkdir()
     (tmp_path / "logs").mkdir()
