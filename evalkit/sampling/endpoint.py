@@ -132,7 +132,7 @@ class OpenAIClient(SamplingClient):
 
 def _package() -> Any:
     try:
-        import openai  # when it is wanted, since it takes a while to load
+        import openai  # noqa: PLC0415 - an extra, which takes a while to load
     except ImportError as error:
         raise missing_extra("openai", "openai", "OpenAIClient") from error
     return openai

@@ -58,6 +58,10 @@ class ResponseStore:
 
     def put(self, items: list[Item]) -> Future[None]:
         """Writes values; the future is done when they are in the file, or has a CacheError."""
+        if not items:
+            nothing: Future[None] = Future()
+            nothing.set_result(None)
+            return nothing
         with self._adding:
             self._items += items
             written = self._written
@@ -123,8 +127,10 @@ class ResponseStore:
                 connection = self._idle.pop()
             except IndexError:
                 connection = self._connected()
-            yield connection
-            self._idle.append(connection)
+            try:
+                yield connection
+            finally:
+                self._idle.append(connection)
         except sqlite3.Error as error:
             raise CacheError(
                 f"The response cache {self._path} cannot be used: {error}. If the file is damaged, delete it."

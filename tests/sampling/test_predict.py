@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from evalkit.errors import ArgumentError, ArgumentTypeError, SamplingError
+from evalkit.inference.engine import Engine
+from evalkit.inference.sampling import SamplingParams
+from evalkit.sampling import LiveModelClient, SampledSequence, SampleResponse, predict_fn_of, predict_with_aux_fn_of
+from tests.inference.models import random_rows, small_model
+from tests.sampling.clients import GREEDY, Counting, Letters
+
+
+def prefix_dataset(rows):
+    """What a converter of a prefix language model makes: BOS and the inputs, then targets."""
+    found = []
+    for index, row in enumerate(rows):
+        tokens = np.array([1, *row, 5, 6])
+        found.append(
+            (index, {"decoder_input_tokens": tokens, "decoder_causal_attention": np.arange(len(tokens)) <= len(row)})
+        )
+    return found
+
+
+ROWS = random_rows(12, 20, shortest=3)
+
+
+def test_predictions_are_those_of_the_engine():
+    model, params = small_model("rotary")
+    sampling = SamplingParams(6, temperature=0.9, seed=3)
+    dataset = prefix_dataset(ROWS)
+    wanted, wanted_aux = Engine(model).predict_with_aux_fn(params, sampling)(dataset)
+    client = LiveModelClient(Engine(model), params)
+    pairs, aux = predict_with_aux_fn_of(client, sampling)(dataset[::-1])
+    assert pairs == wanted
+    assert aux["finish_reasons"] == wanted_aux["finish_reasons"]
+    assert aux["scores"] == pytest.approx(wanted_aux["scores"], abs=1e-4)
+    asyncio.run(client.aclose())
+
+
+def test_with_a_vocabulary_prompts_and_predictions_are_texts():
+    client = Counting()
+    pairs = predict_fn_of(client, GREEDY, Letters())(prefix_dataset([[2, 3], [4]]))
+    assert pairs == [(0, "CD/0"), (1, "E/1")]
+
+
+def test_of_an_encoder_decoder_the_inputs_are_asked():
+    features = {"encoder_input_tokens": np.array([2, 3, 0]), "decoder_input_tokens": np.array([0, 4])}
+    assert predict_fn_of(Counting(), GREEDY, Letters())([(0, features)]) == [(0, "CD/0")]
+
+
+def test_filler_is_dropped_and_no_examples_are_no_pairs():
+    dataset = prefix_dataset([[2]])
+    assert len(predict_fn_of(Counting(), GREEDY)([*dataset, (-1, dataset[0][1])])) == 1
+    assert predict_fn_of(Counting(), GREEDY)([]) == []
+
+
+def test_no_more_than_so_many_are_asked_at_a_time():
+    class Watched(Counting):
+        now = most = 0
+
+        async def sample(self, prompt, sampling, *, example=0):
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                return await super().sample(prompt, sampling, example=example)
+            finally:
+                self.now -= 1
+
+    client = Watched(pause_s=0.005)
+    predict_fn_of(client, GREEDY, max_concurrent=3)(prefix_dataset(ROWS))
+    assert client.most == 3 and len(client.asked) == len(ROWS)
+
+
+def test_a_failure_says_which_example():
+    client = Counting()
+    client.failing = lambda prompt: prompt == "E"
+    with pytest.raises(ValueError, match="refused 'E'") as caught:
+        predict_fn_of(client, GREEDY, Letters())(prefix_dataset([[2], [4]]))
+    assert "example 1 of 2" in caught.value.__notes__[0]
+
+
+def test_text_alone_needs_a_vocabulary():
+    class TextOnly(Counting):
+        async def sample(self, prompt, sampling, *, example=0):
+            return SampleResponse((SampledSequence(None, "text", None, "stop"),))
+
+    with pytest.raises(SamplingError, match="Pass a vocabulary"):
+        predict_fn_of(TextOnly(), GREEDY)(prefix_dataset([[2]]))
+    pairs, aux = predict_with_aux_fn_of(TextOnly(), GREEDY, Letters())(prefix_dataset([[2]]))
+    assert pairs == [(0, "text")] and aux == {"finish_reasons": ["stop"]}
+
+
+def test_it_may_be_called_where_an_event_loop_runs():
+    async def run():
+        return predict_fn_of(Counting(), GREEDY, Letters())(prefix_dataset([[2]]))
+
+    assert asyncio.run(run()) == [(0, "C/0")]
+
+
+def test_arguments_are_checked():
+    with pytest.raises(ArgumentError, match="one answer to each example"):
+        predict_fn_of(Counting(), SamplingParams(4, num_samples=2))
+    with pytest.raises(ArgumentError, match="max_concurrent"):
+        predict_fn_of(Counting(), GREEDY, max_concurrent=0)
+    with pytest.raises(ArgumentTypeError, match="no encode_batch"):
+        predict_fn_of(Counting(), GREEDY, "vocabulary")
