@@ -40,10 +40,13 @@ def read_table(params: Any, tokens: Any) -> Any:
 
 
 @functools.cache
+def engine() -> Engine:
+    return Engine(Model(read_table, vocab_size=SIZE, max_length=16), token_budget=512)
+
+
 def model(**settings: Any) -> CheckpointModel:
-    engine = Engine(Model(read_table, vocab_size=SIZE, max_length=16), token_budget=512)
     settings = {"sampling": SamplingParams(2), **settings}
-    return CheckpointModel(engine, TEMPLATE, PrefixLMFeatureConverter(pack=False), **settings)
+    return CheckpointModel(engine(), TEMPLATE, PrefixLMFeatureConverter(pack=False), **settings)
 
 
 def rows(count: int) -> list[dict[str, list[int]]]:
