@@ -188,6 +188,15 @@ def inline_figures(call: Call) -> Named:
     yield "  a step is held up for", 1000 * cost["held"]
 
 
+def sampling_figures(call: Call) -> Named:
+    cost = call("sampling")
+    yield "64 requests at a time on a live model, batch fill", cost["fill"]
+    yield "  over one at a time, wall", cost["speed"]
+    yield "  computations for 8 equal requests", cost["computed"]
+    yield "response cache, hits", cost["hits"]
+    yield "response cache, batched writes", cost["writes"]
+
+
 WORKER_FIGURES = {
     "import_cost": import_figures,
     "registry": registry_figures,
@@ -202,5 +211,6 @@ WORKER_FIGURES = {
     "choices": choices_figures,
     "answers": answers_figures,
     "bare": bare_figures,
+    "sampling": sampling_figures,
     "inline": inline_figures,
 }

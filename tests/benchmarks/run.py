@@ -38,12 +38,13 @@ WORKERS = (
     "choices",
     "answers",
     "bare",
+    "sampling",
     "inline",
 )
 HUGGINGFACE = ("choices", "answers")
 """Workers whose peer is not seqio."""
 
-ALONE = ("bare", "inline")
+ALONE = ("bare", "sampling", "inline")
 """Workers that measure evalkit against itself."""
 
 ONCE = (*HUGGINGFACE, *ALONE)

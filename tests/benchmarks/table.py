@@ -110,6 +110,11 @@ BARS = (
     Bar("  99th percentile of step times, over that without", "x", at_most=1.5),
     Bar("  a step without", "ms"),
     Bar("  a step is held up for", "ms"),
+    Bar("64 requests at a time on a live model, batch fill", "share", at_least=0.9),
+    Bar("  over one at a time, wall", "speed", at_least=8),
+    Bar("  computations for 8 equal requests", "computations", at_most=1),
+    Bar("response cache, hits", "per s", at_least=30_000),
+    Bar("response cache, batched writes", "per s", at_least=10_000),
 )
 
 

@@ -22,7 +22,7 @@ def work(client: CachedClient, rounds: int, errors: list[str]) -> None:
 
     try:
         asyncio.run(run())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whoever started this process is told
         errors.append(repr(error))
 
 
@@ -31,7 +31,8 @@ def main() -> dict[str, Any]:
     client, errors = Counting(pause_s=0.001), []
     with ResponseCache(path) as cache:
         cached = CachedClient(client, cache)
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         sys.stdin.readline()
         running = [threading.Thread(target=work, args=(cached, rounds, errors)) for _ in range(threads)]
         for thread in running:
@@ -42,4 +43,4 @@ def main() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()), flush=True)
+    sys.stdout.write(json.dumps(main()))

@@ -158,10 +158,11 @@ def test_a_request_that_is_given_up_is_not_computed():
 def test_clients_are_asked_from_many_event_loops():
     client = live()
     found = []
-    threads = [
-        threading.Thread(target=lambda row=row: found.append(asyncio.run(client.sample(row, GREEDY))))
-        for row in ROWS[:8]
-    ]
+
+    def ask(row):
+        found.append(asyncio.run(client.sample(row, GREEDY)))
+
+    threads = [threading.Thread(target=ask, args=(row,)) for row in ROWS[:8]]
     for thread in threads:
         thread.start()
     for thread in threads:

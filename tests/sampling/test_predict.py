@@ -18,9 +18,8 @@ def prefix_dataset(rows):
     found = []
     for index, row in enumerate(rows):
         tokens = np.array([1, *row, 5, 6])
-        found.append(
-            (index, {"decoder_input_tokens": tokens, "decoder_causal_attention": np.arange(len(tokens)) <= len(row)})
-        )
+        prefix = np.arange(len(tokens)) <= len(row)
+        found.append((index, {"decoder_input_tokens": tokens, "decoder_causal_attention": prefix}))
     return found
 
 

@@ -174,9 +174,10 @@ sequences = st.builds(
 )
 
 
-@given(
-    st.builds(SampleResponse, st.lists(sequences, min_size=1).map(tuple), st.none() | st.integers(0, 9), st.booleans())
-)
+several = st.lists(sequences, min_size=1).map(tuple)
+
+
+@given(st.builds(SampleResponse, several, st.none() | st.integers(0, 9), st.booleans()))
 def test_a_response_comes_back_as_it_was(response):
     encoded = encoded_response(response)
     assert encoded is not None and decoded_response(encoded) == response
