@@ -140,7 +140,8 @@ _NOTES_ON_FUNCTIONS = {"__wrapped__", "ag_dnc_wrapper__", "autograph_info__", "a
 
 
 def _function(obj: types.FunctionType) -> Parts:
-    if is_library(obj.__module__) and getattr(sys.modules.get(obj.__module__), obj.__qualname__, None) is obj:
+    named = obj.__module__ is not None  # not in code that `exec` ran
+    if named and is_library(obj.__module__) and getattr(sys.modules.get(obj.__module__), obj.__qualname__, None) is obj:
         # What a library offers under a name is known by it; what its decorators return has more to it.
         yield "function", f"{library_stamp(obj.__module__)} {obj.__qualname__}".encode()
         return

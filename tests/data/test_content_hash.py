@@ -217,3 +217,14 @@ def test_the_hash_is_the_same_in_every_process(tmp_path):
 
 def test_modules_of_flax_are_what_they_compute_not_when_they_were_made():
     assert fingerprint(nn.Dense(3)) == fingerprint(nn.Dense(3)) != fingerprint(nn.Dense(4))
+
+
+def test_a_function_of_executed_code_has_a_content_too():
+    def made(code):
+        names: dict[str, object] = {}
+        exec(code, names)
+        return fingerprint(names["double"])
+
+    same = made("def double(x):\n    return 2 * x")
+    assert same == made("double = lambda x: 2 * x")
+    assert same != made("def double(x):\n    return x + x")
