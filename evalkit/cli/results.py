@@ -34,3 +34,12 @@ def caches(output_dir: str) -> str:
         f"To read:   evalkit.data.set_global_cache_dirs([{output_dir!r}]), then use_cached=True",
     ]
     return "\n".join(lines)
+
+
+def checkpoints(folder: str, tasks: str, model: str) -> str:
+    """The command that evaluates all checkpoints in `folder`.
+
+    >>> print(checkpoints("runs/checkpoints", "gsm8k", "mine:model"))
+    Sweep:     evalkit sweep runs/checkpoints --tasks=gsm8k --model=mine:model
+    """
+    return f"Sweep:     evalkit sweep {folder} --tasks={tasks} --model={model}"

@@ -1,77 +1,138 @@
-"""Training with evaluation, as a trainer does it: construct an Evaluator once, call `evaluate` every so many steps."""
+"""Training with evaluation and checkpoints, as a trainer does it. A run that was cut off goes on when it is run again.
+
+In `log_dir` are, beside what `InlineEvaluation` writes: `checkpoints/`, one for every so many updates, written by
+Orbax; `training-metrics.jsonl`, the training loss; and `<task>-….jsonl`, what the model answered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from typing import final
 
-import numpy as np
+import jax
+import orbax.checkpoint as ocp
+from flax.training.train_state import TrainState
 
-from evalkit.columns import Array
-from evalkit.data.dataset import get_dataset
-from evalkit.demo.addition import ADDITION, VOCABULARY
-from evalkit.demo.model import LanguageModel
-from evalkit.demo.training import TrainingPlan, TrainingState, train
-from evalkit.evaluation.evaluator import Evaluator
-from evalkit.feature_converters import PrefixLMFeatureConverter
-from evalkit.inference.engine import Engine
-from evalkit.inference.linen_model import linen_model
-from evalkit.inference.sampling import SamplingParams
+from evalkit.demo.addition import ADDITION
+from evalkit.demo.arithmetic import ARITHMETIC, LENGTHS, SUBTRACTION
+from evalkit.demo.evaluators import CONVERTER, GREEDY, engine, evaluator, language_model
+from evalkit.demo.training import TrainingPlan, batches, data_mesh, new_state, update
+from evalkit.errors import ArgumentError
 from evalkit.loggers.jsonl import JSONLogger
-from evalkit.loggers.tensorboard import TensorBoardLogger
+from evalkit.metrics.values import Scalar
+from evalkit.training.inline import InlineEvaluation
+from evalkit.training.inline_record import InlineRecord
+from evalkit.training.modes import Mode, Overlapped
+from evalkit.training.schedule import EvalSchedule
 
-LENGTHS = {"inputs": len("99+99="), "targets": len("198") + 1}  # and the end of the sequence
+CHECKPOINTS = "checkpoints"
+TRAINING = "training"
+"""The name under which the training loss is logged."""
+
+OnStep = Callable[[int, jax.Array], None]
+_OVERLAPPED = Overlapped()
 
 
-class Evaluation(NamedTuple):
-    """What was found after `step` steps; `loss` is the training loss, in nats a token."""
+@final
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """What came of a run.
 
-    step: int
-    loss: float
-    metrics: Mapping[str, Any]
+    Attributes:
+      state: after the last update.
+      records: of all evaluations, those before an interruption too; only in the first process.
+    """
+
+    state: TrainState
+    records: tuple[InlineRecord, ...]
 
 
-def run(log_dir: str, plan: TrainingPlan, on_step: Callable[[TrainingState], None]) -> list[Evaluation]:
-    """Trains and evaluates; metrics go to TensorBoard and JSONL files in `log_dir`.
+def run(
+    log_dir: str | os.PathLike[str], plan: TrainingPlan, on_step: OnStep | None = None, mode: Mode = _OVERLAPPED
+) -> FinishedRun:
+    """Trains and evaluates, from the last checkpoint in `log_dir` if there is one.
+
+    Parameters and evaluations are the same, to the bit, whether or not the run was cut off. In a program of several
+    processes all of them call this alike; each reads its own shard of the training data.
 
     Args:
-      log_dir: where the results go.
-      plan: how long to train, and how often to evaluate.
-      on_step: called after each step, for a progress bar.
+      log_dir: where everything goes, on a disk that all processes share.
+      plan: how long to train, and how often to evaluate and to write a checkpoint.
+      on_step: called after each update with the number of updates and the loss, for a progress bar.
+      mode: where evaluators run.
 
-    Returns:
-      The evaluations: before the first step, after every `plan.eval_every` steps, and after the last.
+    Raises:
+      ArgumentError: the run in `log_dir` has another plan; or a batch cannot be divided evenly among the devices.
     """
-    converter = PrefixLMFeatureConverter(pack=False)
-    vocab_size, max_length = VOCABULARY.vocab_size, sum(LENGTHS.values())
-    model = LanguageModel(vocab_size, max_length)
-    ends = (VOCABULARY.eos_id,)
-    engine = Engine(linen_model(model, vocab_size=vocab_size, max_length=max_length, eos_ids=ends))
-    greedy = SamplingParams(max_new_tokens=LENGTHS["targets"])
-    pending = []
-    with Evaluator(
-        ADDITION,
-        converter,
-        eval_split="validation",
-        sequence_length=LENGTHS,
-        logger_cls=[TensorBoardLogger, JSONLogger],
-        log_dir=log_dir,
-    ) as evaluator:
-        for state in train(model, training_examples(converter), plan):
-            if state.step % plan.eval_every == 0 or state.step == plan.num_steps:
-                future, _ = evaluator.evaluate(
-                    step=state.step,
-                    predict_fn=engine.predict_fn(state.params, greedy),
-                    score_fn=engine.score_fn(state.params),
-                )
-                pending.append((state, future))  # its metrics are computed while training goes on
-            on_step(state)
-        return [Evaluation(state.step, state.loss, future.result()[ADDITION.name]) for state, future in pending]
+    mesh = data_mesh()
+    with (
+        _checkpoints(log_dir, plan) as checkpoints,
+        InlineEvaluation(
+            EvalSchedule(plan.num_steps, plan.eval_every, plan.infrequent_eval_every),
+            evaluator_builders=[functools.partial(evaluator, ADDITION, log_dir)],
+            infrequent_evaluator_builders=[functools.partial(evaluator, SUBTRACTION, log_dir)],
+            engine_builder=functools.partial(engine, mesh if mesh.size > 1 else None),
+            sampling=GREEDY,
+            log_dir=log_dir,
+            mode=mode,
+        ) as evaluation,
+    ):
+        state = _latest(checkpoints, new_state(language_model(), plan, mesh))
+        first_step = int(state.step)
+        data = batches(ARITHMETIC, LENGTHS, CONVERTER, plan, mesh, first_step)
+        log_loss = _loss_log(log_dir, plan)
+        for step in range(first_step, plan.num_steps):
+            evaluation.inline(step, state.params)
+            state, loss = update(state, next(data))
+            log_loss(step + 1, loss)
+            if (step + 1) % plan.checkpoint_every == 0 or step + 1 == plan.num_steps:
+                checkpoints.save(step + 1, args=ocp.args.StandardSave(state), force=True)
+            if on_step is not None:
+                on_step(step + 1, loss)
+        evaluation.inline(plan.num_steps, state.params)
+    return FinishedRun(state, evaluation.records)
 
 
-def training_examples(converter: PrefixLMFeatureConverter) -> dict[str, Array]:
-    """The training split as the model sees it: by model feature, an array `[examples, length]`."""
-    dataset = get_dataset(ADDITION, LENGTHS, converter, "train")
-    examples = list(dataset.as_numpy_iterator())
-    used = ("decoder_input_tokens", "decoder_target_tokens", "decoder_loss_weights")
-    return {name: np.stack([example[name] for example in examples]) for name in used}
+def _checkpoints(log_dir: str | os.PathLike[str], plan: TrainingPlan) -> ocp.CheckpointManager:
+    """The checkpoints of this run, each of them finished or not there.
+
+    Raises:
+      ArgumentError: they are of a run with another plan, or of another number of processes: data would be another.
+    """
+    wanted = {**dataclasses.asdict(plan), "num_processes": jax.process_count()}
+    folder = os.path.join(os.path.abspath(log_dir), CHECKPOINTS)
+    manager = ocp.CheckpointManager(folder, metadata=wanted)
+    found = manager.metadata().custom_metadata or {}
+    differing = [name for name, value in wanted.items() if found.get(name) != value]
+    if differing:
+        manager.close()
+        told = ", ".join(f"{name} {found.get(name)} and not {wanted[name]}" for name in differing)
+        raise ArgumentError(
+            f"The run in {log_dir} has {told}. Pass the same plan to go on with it, or another log_dir."
+        )
+    return manager
+
+
+def _latest(checkpoints: ocp.CheckpointManager, state: TrainState) -> TrainState:
+    """The state in the last checkpoint, on the devices of `state`; `state` itself where there is none."""
+    step = checkpoints.latest_step()
+    if step is None:
+        return state
+    restored: TrainState = checkpoints.restore(step, args=ocp.args.StandardRestore(state))
+    return restored
+
+
+def _loss_log(log_dir: str | os.PathLike[str], plan: TrainingPlan) -> OnStep:
+    """Logs the training loss as often as addition is evaluated."""
+    if jax.process_index():
+        return lambda step, loss: None
+    logger = JSONLogger(log_dir)
+
+    def log(step: int, loss: jax.Array) -> None:
+        if step % plan.eval_every == 0 or step == plan.num_steps:
+            logger(TRAINING, step, {"loss": Scalar(float(loss))}, None, None, None)
+
+    return log
