@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Callable
 from typing import Any, final
 
@@ -21,6 +22,7 @@ from evalkit.inference.model import Tree
 
 _STEP = re.compile(r"(?:[A-Za-z][\w-]*_)?(\d+)")  # "100", "00000100" and "checkpoint_100"
 _SHOWN = 5
+_DELETED_WITHIN_S = 2.0  # between two files of a checkpoint that is being deleted
 
 
 @final
@@ -107,7 +109,7 @@ def restore_whole(checkpoint: Checkpoint, restore: Callable[[Checkpoint], Tree])
     try:
         params = restore(checkpoint)
     except CheckpointError as error:
-        if is_there(checkpoint):
+        if _stays(checkpoint):
             raise
         raise _lost(checkpoint) from error
     if not is_there(checkpoint):
@@ -121,6 +123,16 @@ def is_there(checkpoint: Checkpoint) -> bool:
         return Checkpoint.find(checkpoint.path, checkpoint.step).identity == checkpoint.identity
     except (CheckpointError, tf.errors.OpError, OSError):
         return False
+
+
+def _stays(checkpoint: Checkpoint) -> bool:
+    """Whether the checkpoint does not change for a while: one that is being deleted may have been found half gone."""
+    end = time.monotonic() + _DELETED_WITHIN_S
+    while is_there(checkpoint):
+        if time.monotonic() >= end:
+            return True
+        time.sleep(_DELETED_WITHIN_S / 20)
+    return False
 
 
 def _lost(checkpoint: Checkpoint) -> CheckpointLostError:
