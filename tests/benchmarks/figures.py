@@ -192,6 +192,7 @@ def sampling_figures(call: Call) -> Named:
     cost = call("sampling")
     yield "64 requests at a time on a live model, batch fill", cost["fill"]
     yield "  over one at a time, wall", cost["speed"]
+    yield "  over one at a time that waits for no company, wall", cost["unlingering"]
     yield "  computations for 8 equal requests", cost["computed"]
     yield "response cache, hits", cost["hits"]
     yield "response cache, batched writes", cost["writes"]
