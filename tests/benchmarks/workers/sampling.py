@@ -1,7 +1,7 @@
 """A live model that 64 ask at a time, beside one who asks it alone; and the response cache.
 
-Who asks alone does so twice: as clients are by default, and with a client that waits for no company (`linger_s` is 0), so
-that the moment which batching costs a lone request does not count for batching.
+Who asks alone does so twice: as clients are by default, and with a client that waits for no company (`linger_s` is 0),
+so that the moment which batching costs a lone request does not count for batching.
 """
 
 from __future__ import annotations
