@@ -97,7 +97,8 @@ def _signature(leaf: Any) -> Hashable:
     """What a compiled function depends on of an argument."""
     if isinstance(leaf, np.ndarray):
         return leaf.shape, leaf.dtype
-    return leaf.shape, leaf.dtype, leaf.weak_type, _placement(leaf.sharding)
+    weak = getattr(leaf, "weak_type", False)  # keys of random numbers, which `nnx.state` has among the rest, have none
+    return leaf.shape, leaf.dtype, weak, _placement(leaf.sharding)
 
 
 def _placement(sharding: Hashable) -> Hashable:

@@ -11,9 +11,11 @@ from flax import nnx
 from evalkit.demo.cached_model import METHODS
 from evalkit.demo.nnx_model import NnxLanguageModel
 from evalkit.errors import ArgumentError, ModelError
+from evalkit.inference.engine import Engine
 from evalkit.inference.methods import Methods
 from evalkit.inference.model_check import check_model
 from evalkit.inference.nnx_model import nnx_model
+from evalkit.inference.spans import Rows
 
 TOKENS = np.array([[3, 1, 2], [4, 4, 0]], np.int32)
 
@@ -79,6 +81,16 @@ def test_later_parameters_are_the_state_of_the_module():
     for params in (nnx.state(other), nnx.state(other, nnx.Param), nnx.to_pure_dict(nnx.state(other, nnx.Param))):
         check_model(model, params)
         np.testing.assert_allclose(jax.jit(model.apply_fn)(params, TOKENS), other(TOKENS), atol=1e-6)
+
+
+def test_an_engine_takes_the_whole_state_of_a_module_random_states_included():
+    module = language_model()
+    model, params = nnx_model(module, vocab_size=5, max_length=8)
+    engine = Engine(model)
+    rows = Rows.of([[3, 1, 2]], starts=[1])
+    state = nnx.state(module)
+    assert any(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in jax.tree.leaves(state))
+    np.testing.assert_array_equal(engine.score(state, rows).sums, engine.score(params, rows).sums)
 
 
 def test_an_encoder_and_a_decoder():
