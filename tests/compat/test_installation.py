@@ -59,9 +59,17 @@ def test_a_library_like_t5x_evaluates(installed):
     assert found["tasks"] == ["spanish"]
     assert found["shapes"]["encoder_input_tokens"] == [6]  # "three" and EOS
     assert found["given shapes"]["decoder_target_tokens"] == [8]
-    assert found["right"] == [1.0, 1.0]
-    assert found["mean scores"] == [-(4 + 4 + 5 + 7 + 6) / 5] * 2  # of "uno" to "cinco", each with EOS
+    assert found["right"] == found["right with aux"] == [0.0, 1.0]
+    mean_length = (4 + 4 + 5 + 7 + 6) / 5  # of "uno" to "cinco", each with EOS
+    assert found["mean scores"] == [-mean_length] * 2
+    assert found["mean lengths"] == [mean_length] * 2
     assert found["files"] == ["spanish-000000.jsonl", "spanish-000100.jsonl", "spanish-metrics.jsonl"]
+    assert [row["step"] for row in found["metrics"]] == [0, 100]
+    assert set(found["metrics"][0]) == {"step", "right", "right_with_aux", "mean_length", "mean_score"}
+    assert len(found["rows"]) == 5
+    assert {"input", "target", "prediction", "score", "aux_lengths"} <= set(found["rows"][0])
+    names = ["mean_length", "mean_score", "right", "right_with_aux"]
+    assert found["tags"] == [[f"eval/{name}", step] for name in names for step in (0, 100)]
 
 
 def test_pickles_load_under_both_names(installed, folder):
