@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,9 +30,14 @@ class Letters:
         return ["".join(chr(ord("A") + token) for token in row) for row in rows]
 
 
+@functools.cache
+def engine(kind: str = "rotary") -> Engine:
+    """One for all tests, since it keeps what it compiled."""
+    return Engine(small_model(kind).model)
+
+
 def live(**arguments: Any) -> LiveModelClient:
-    model, params = small_model("rotary")
-    return LiveModelClient(Engine(model), params, Letters(), **arguments)
+    return LiveModelClient(engine(), small_model("rotary").params, Letters(), **arguments)
 
 
 class Counting(SamplingClient):

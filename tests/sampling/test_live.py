@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from evalkit.errors import ArgumentError, ArgumentTypeError, FingerprintError, ModelError, RowError, SamplingError
-from evalkit.inference.engine import Engine
 from evalkit.inference.prompts import Prompts
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling import LiveModelClient
 from tests.inference.models import random_rows, small_model
-from tests.sampling.clients import GREEDY, RANDOM, Letters, live
+from tests.sampling.clients import GREEDY, RANDOM, Letters, engine, live
 
 ROWS = random_rows(48, 20)
 
@@ -32,8 +31,8 @@ def together(client, requests):
 
 
 def test_answers_are_those_of_the_engine_whatever_is_asked_beside():
-    model, params = small_model("rotary")
-    found = Engine(model).generate(params, Prompts.of(ROWS), RANDOM)
+    params = small_model("rotary").params
+    found = engine().generate(params, Prompts.of(ROWS), RANDOM)
     order = np.random.default_rng(0).permutation(len(ROWS)).tolist()
     others = [(ROWS[0], SamplingParams(3, seed=seed, temperature=1.0), 5) for seed in range(3)]
     responses = together(live(max_batch=10), [*((ROWS[i], RANDOM, i) for i in order), *others])
@@ -85,9 +84,9 @@ def test_a_prompt_that_is_too_long_is_cut_and_says_so():
 
 
 def test_an_encoder_reads_the_prompt():
-    model, params = small_model("encoder_decoder")
-    (response,) = together(LiveModelClient(Engine(model), params), [([5, 6, 7], GREEDY, 0)])
-    found = Engine(model).generate(params, Prompts.of([[]], [[5, 6, 7]]), GREEDY)
+    params = small_model("encoder_decoder").params
+    (response,) = together(LiveModelClient(engine("encoder_decoder"), params), [([5, 6, 7], GREEDY, 0)])
+    found = engine("encoder_decoder").generate(params, Prompts.of([[]], [[5, 6, 7]]), GREEDY)
     assert response.sequences[0].tokens == tuple(found.answers.row(0).tolist())
     assert response.text is None
 
@@ -103,9 +102,9 @@ def test_an_error_reaches_the_one_whose_it_is():
 
 
 def test_parameters_that_are_not_numbers_are_an_error_for_each():
-    model, params = small_model("rotary")
+    params = small_model("rotary").params
     broken = jax.tree.map(lambda leaf: leaf * np.nan, params)
-    responses = together(LiveModelClient(Engine(model), broken), [(row, GREEDY, 0) for row in ROWS[:3]])
+    responses = together(LiveModelClient(engine(), broken), [(row, GREEDY, 0) for row in ROWS[:3]])
     assert all(isinstance(response, ModelError) for response in responses)
     assert len({id(response) for response in responses}) == 3
 
@@ -180,14 +179,13 @@ def test_a_closed_client_says_so():
 
 
 def test_identity_depends_on_parameters_and_fingerprint():
-    model, params = small_model("rotary")
+    params = small_model("rotary").params
     other = jax.tree.map(lambda leaf: leaf + 1, params)
-    engine = Engine(model)
     identities = {
-        LiveModelClient(engine, tree, fingerprint=text).identity for tree in (params, other) for text in ("a", "b")
+        LiveModelClient(engine(), tree, fingerprint=text).identity for tree in (params, other) for text in ("a", "b")
     }
     assert len(identities) == 4
-    assert LiveModelClient(engine, params, fingerprint="a").identity in identities
+    assert LiveModelClient(engine(), params, fingerprint="a").identity in identities
 
 
 def test_identity_is_not_guessed():
@@ -206,10 +204,10 @@ def test_arguments_are_checked():
     with pytest.raises(ArgumentError, match="max_batch"):
         live(max_batch=0)
     with pytest.raises(ArgumentTypeError, match="no decode_batch"):
-        LiveModelClient(Engine(model), params, "tokenizer")
+        LiveModelClient(engine(), params, "tokenizer")
 
 
 def test_text_without_an_encoding_is_refused():
-    model, params = small_model("rotary")
-    (error,) = together(LiveModelClient(Engine(model), params), [("AB", GREEDY, 0)])
+    params = small_model("rotary").params
+    (error,) = together(LiveModelClient(engine(), params), [("AB", GREEDY, 0)])
     assert isinstance(error, RowError) and "no encoding" in str(error)

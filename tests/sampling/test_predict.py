@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from evalkit.errors import ArgumentError, ArgumentTypeError, SamplingError
-from evalkit.inference.engine import Engine
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling import LiveModelClient, SampledSequence, SampleResponse, predict_fn_of, predict_with_aux_fn_of
 from tests.inference.models import random_rows, small_model
-from tests.sampling.clients import GREEDY, Counting, Letters
+from tests.sampling.clients import GREEDY, Counting, Letters, engine
 
 
 def prefix_dataset(rows):
@@ -27,11 +26,11 @@ ROWS = random_rows(12, 20, shortest=3)
 
 
 def test_predictions_are_those_of_the_engine():
-    model, params = small_model("rotary")
+    params = small_model("rotary").params
     sampling = SamplingParams(6, temperature=0.9, seed=3)
     dataset = prefix_dataset(ROWS)
-    wanted, wanted_aux = Engine(model).predict_with_aux_fn(params, sampling)(dataset)
-    client = LiveModelClient(Engine(model), params)
+    wanted, wanted_aux = engine().predict_with_aux_fn(params, sampling)(dataset)
+    client = LiveModelClient(engine(), params)
     pairs, aux = predict_with_aux_fn_of(client, sampling)(dataset[::-1])
     assert pairs == wanted
     assert aux["finish_reasons"] == wanted_aux["finish_reasons"]
