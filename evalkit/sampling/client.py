@@ -188,6 +188,6 @@ def _ids(prompt: Any) -> tuple[int, ...]:
     ids = tuple(prompt)
     if (
         set(map(type, ids)) <= {int} and min(ids, default=0) >= 0
-    ):  # as a rule, and this is asked for each cached response
+    ):  # the rule, and quick for cached ones
         return ids
     return tuple(whole_number(f"prompt[{index}]", token, least=0) for index, token in enumerate(ids))
