@@ -186,8 +186,6 @@ def _ids(prompt: Any) -> tuple[int, ...]:
     if not isinstance(prompt, Sequence | np.ndarray) or isinstance(prompt, bytes):
         raise ArgumentTypeError(f"prompt must be text or a sequence of ids, found {type(prompt).__name__}.")
     ids = tuple(prompt)
-    if (
-        set(map(type, ids)) <= {int} and min(ids, default=0) >= 0
-    ):  # the rule, and quick for cached ones
+    if set(map(type, ids)) <= {int} and min(ids, default=0) >= 0:  # the rule, and quick for cached ones
         return ids
     return tuple(whole_number(f"prompt[{index}]", token, least=0) for index, token in enumerate(ids))
