@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ import tensorflow as tf
 from seqio import metrics as seqio_metrics
 from seqio.evaluation import AllMetricsFuture
 from seqio.utils import trim_dataset
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 HOSTS = 2
 BATCH = 4
@@ -181,3 +185,46 @@ def register(name, rows):
         metric_fns=[share_right, mean_score, mean_length],
     )
     return seqio.MixtureRegistry.add(f"{name}_mixture", [name], default_rate=1.0)
+
+
+def evaluated(log_dir):
+    """What an evaluation at two steps gives and writes."""
+    rows = {"inputs": ["one", "two", "three", "four", "five"], "targets": ["uno", "dos", "tres", "cuatro", "cinco"]}
+    register("spanish", rows)
+    loggers = [seqio.PyLoggingLogger, seqio.TensorBoardLogger, seqio.JSONLogger]
+    bound = functools.partial(seqio.Evaluator, num_examples=None, use_memory_cache=True, logger_cls=loggers)  # by gin
+    evaluator = InferenceEvaluator(
+        infer_eval_dataset_cfg=DatasetConfig("spanish_mixture"),
+        inference_evaluator_cls=bound,
+        model=Model(),
+        partitioner=None,
+        log_dir=str(log_dir),
+        verify_matching_vocabs_fn=verify_matching_vocabs,
+    )
+    states = [TrainState(np.int32(5), params=1), TrainState(np.int32(100), params=0)]
+    results = [evaluator.evaluate(state, train_state_axes=state).result()["spanish"] for state in states]
+    evaluator.close()
+    lengths = {"inputs": 8, "targets": 8}
+    quiet = InferenceEvaluator(DatasetConfig("spanish", lengths), bound, Model(), None)
+    quiet.close()
+    logs = Path(log_dir, "inference_eval")
+    return {
+        "tasks": [task.name for task in evaluator.eval_tasks],
+        "shapes": {name: list(shape) for name, shape in sorted(evaluator.model_feature_shapes.items())},
+        "given shapes": {name: list(shape) for name, shape in sorted(quiet.model_feature_shapes.items())},
+        "scalars": [isinstance(result["right"], seqio_metrics.Scalar) for result in results],
+        "files": sorted(path.name for path in logs.iterdir()),
+        "metrics": [json.loads(line) for line in (logs / "spanish-metrics.jsonl").read_text().splitlines()],
+        "rows": [json.loads(line) for line in (logs / "spanish-000100.jsonl").read_text().splitlines()],
+        "tags": sorted(tags_of(logs / "spanish")),
+    }
+
+
+def tags_of(run):
+    """Tags and steps in the event files of a run."""
+    events = [event for path in run.glob("events.out.tfevents.*") for event in EventFileLoader(str(path)).Load()]
+    return {(value.tag, event.step) for event in events for value in event.summary.value}
+
+
+if __name__ == "__main__":  # with seqio's own interpreter
+    sys.stdout.write(f"RESULT {json.dumps(evaluated(sys.argv[1]))}\n")

@@ -5,15 +5,11 @@ All of it is seen in one process, since each takes its time to import TensorFlow
 
 from __future__ import annotations
 
-import functools
 import importlib
 import json
 import pickle
 import sys
 from pathlib import Path
-
-import numpy as np
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import evalkit.compat.seqio
 from tests.compat.surface import MODULES, USED_BY_T5X
@@ -99,47 +95,8 @@ def by_name(dotted: str) -> object:
 
 def evaluation(folder: Path) -> dict[str, object]:
     """Two evaluations through a library that says `import seqio`."""
-    library = importlib.import_module("tests.compat.inference_library")
-    rows = {"inputs": ["one", "two", "three", "four", "five"], "targets": ["uno", "dos", "tres", "cuatro", "cinco"]}
-    library.register("spanish", rows)
-    lib = seqio()
-    loggers = [lib.PyLoggingLogger, lib.TensorBoardLogger, lib.JSONLogger]
-    bound = functools.partial(lib.Evaluator, num_examples=None, use_memory_cache=True, logger_cls=loggers)  # as by gin
-    config, model = library.DatasetConfig("spanish_mixture"), library.Model()
-    evaluator = library.InferenceEvaluator(
-        infer_eval_dataset_cfg=config,
-        inference_evaluator_cls=bound,
-        model=model,
-        partitioner=None,
-        log_dir=str(folder / "logs"),
-        verify_matching_vocabs_fn=library.verify_matching_vocabs,
-    )
-    states = [library.TrainState(np.int32(0), params=1), library.TrainState(np.int32(100), params=0)]
-    results = [evaluator.evaluate(state, train_state_axes=state).result()["spanish"] for state in states]
-    evaluator.close()
-    lengths = {"inputs": 8, "targets": 8}
-    quiet = library.InferenceEvaluator(library.DatasetConfig("spanish", lengths), bound, model, None)
-    quiet.close()
-    logs = folder / "logs" / "inference_eval"
-    return {
-        "tasks": [task.name for task in evaluator.eval_tasks],
-        "shapes": {name: list(shape) for name, shape in evaluator.model_feature_shapes.items()},
-        "given shapes": {name: list(shape) for name, shape in quiet.model_feature_shapes.items()},
-        "right": [isinstance(result["right"], lib.metrics.Scalar) and result["right"].value for result in results],
-        "right with aux": [result["right_with_aux"] for result in results],
-        "mean lengths": [result["mean_length"] for result in results],
-        "mean scores": [result["mean_score"] for result in results],
-        "files": sorted(path.name for path in logs.glob("spanish-*")),
-        "metrics": [json.loads(line) for line in (logs / "spanish-metrics.jsonl").read_text().splitlines()],
-        "rows": [sorted(json.loads(line)) for line in (logs / "spanish-000100.jsonl").read_text().splitlines()],
-        "tags": sorted(tags_of(logs / "spanish")),
-    }
-
-
-def tags_of(run: Path) -> set[tuple[str, int]]:
-    """Tags and steps in the event files of a run."""
-    events = [event for path in run.glob("events.out.tfevents.*") for event in EventFileLoader(str(path)).Load()]
-    return {(value.tag, event.step) for event in events for value in event.summary.value}
+    found: dict[str, object] = importlib.import_module("tests.compat.inference_library").evaluated(folder / "logs")
+    return found
 
 
 if __name__ == "__main__":

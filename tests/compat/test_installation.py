@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.compat import seqio
+from tests.compat.libraries import SEQIO, needs_seqio
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,17 +60,27 @@ def test_a_library_like_t5x_evaluates(installed):
     assert found["tasks"] == ["spanish"]
     assert found["shapes"]["encoder_input_tokens"] == [6]  # "three" and EOS
     assert found["given shapes"]["decoder_target_tokens"] == [8]
-    assert found["right"] == found["right with aux"] == [0.0, 1.0]
-    mean_length = (4 + 4 + 5 + 7 + 6) / 5  # of "uno" to "cinco", each with EOS
-    assert found["mean scores"] == [-mean_length] * 2
-    assert found["mean lengths"] == [mean_length] * 2
-    assert found["files"] == ["spanish-000000.jsonl", "spanish-000100.jsonl", "spanish-metrics.jsonl"]
-    assert [row["step"] for row in found["metrics"]] == [0, 100]
-    assert set(found["metrics"][0]) == {"step", "right", "right_with_aux", "mean_length", "mean_score"}
-    assert len(found["rows"]) == 5
-    assert {"input", "target", "prediction", "score", "aux_lengths"} <= set(found["rows"][0])
+    assert found["scalars"] == [True, True]
+    length = (4 + 4 + 5 + 7 + 6) / 5  # of "uno" to "cinco", each with EOS
+    at_both = {"mean_score": -length, "mean_length": length}
+    assert found["metrics"] == [
+        {"step": 5, "right": 0.0, "right_with_aux": 0.0, **at_both},
+        {"step": 100, "right": 1.0, "right_with_aux": 1.0, **at_both},
+    ]
+    assert found["files"] == ["spanish", "spanish-000005.jsonl", "spanish-000100.jsonl", "spanish-metrics.jsonl"]
+    assert [row["aux_lengths"] for row in found["rows"]] == [4, 4, 5, 7, 6]
     names = ["mean_length", "mean_score", "right", "right_with_aux"]
-    assert found["tags"] == [[f"eval/{name}", step] for name in names for step in (0, 100)]
+    assert found["tags"] == [[f"eval/{name}", step] for name in names for step in (5, 100)]
+
+
+@needs_seqio
+def test_seqio_evaluates_a_library_like_t5x_to_the_same(installed, tmp_path):
+    """Metrics, rows, shapes, names of files and tags, in seqio's own process."""
+    library = Path(__file__).with_name("inference_library.py")
+    theirs = subprocess.run([SEQIO, library, tmp_path], capture_output=True, text=True)
+    marked = [line for line in theirs.stdout.splitlines() if line.startswith("RESULT ")]
+    assert marked, theirs.stderr[-3000:]
+    assert json.loads(marked[0].removeprefix("RESULT ")) == installed["evaluation"]
 
 
 def test_pickles_load_under_both_names(installed, folder):
