@@ -18,7 +18,7 @@ from tests.training.bigrams import TEMPLATE, model, save
 from tests.training.racing_writer import uniform
 
 ROOT = Path(__file__).parent.parent.parent
-RACES = int(os.environ.get("EVALKIT_RACES", "20"))
+RACES = int(os.environ.get("EVALKIT_RACES", "10"))
 
 
 def writer(folder, count, kind):

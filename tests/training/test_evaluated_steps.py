@@ -20,7 +20,7 @@ from evalkit.training import EvalSchedule, InlineEvaluation, InLoop, Overlapped
 from evalkit.training.inline_log import LEDGER, read_records
 from tests.training import trained
 
-CASES = int(os.environ.get("EVALKIT_INLINE_CASES", "30"))
+CASES = int(os.environ.get("EVALKIT_INLINE_CASES", "12"))
 
 
 class Interrupted(Exception):
