@@ -228,6 +228,7 @@ def disable_registry() -> contextlib.ExitStack:
 
     >>> with scoped_registries():
     ...     TASKS.clear()
+    ...     MIXTURES.clear()
     ...     with disable_registry():
     ...         TASKS.add("mars", 4, SourceInfo())
     ...     list(TASKS.names())

@@ -35,4 +35,4 @@ SUBTRACTION = TaskRegistry.add(
     metric_fns=ADDITION.metric_fns,
 )
 
-ARITHMETIC = MixtureRegistry.add("arithmetic", [(ADDITION, 9), (SUBTRACTION, 1)])
+ARITHMETIC = MixtureRegistry.add("addition_and_subtraction", [(ADDITION, 9), (SUBTRACTION, 1)])
