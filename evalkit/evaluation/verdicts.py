@@ -9,7 +9,6 @@ tells is taken.
 from __future__ import annotations
 
 import functools
-import numbers
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from evalkit.columns import Array
-from evalkit.errors import MetricError
 from evalkit.metrics.answers import graded_answers
 from evalkit.metrics.classification import accuracy
 from evalkit.metrics.counts import EvalCounts
@@ -57,12 +55,7 @@ def counts_of_metric(
         unfinished = np.fromiter((reason == "length" for reason in ended), bool, len(cut))
         predictions = arguments["predictions"]
         return _counts(_RIGHT[fn](arguments["targets"], predictions), predictions, cut, unfinished)
-    if not all(isinstance(values.get(name), numbers.Integral) for name in ("correct", "wrong")):
-        return None
-    try:
-        return EvalCounts.of(int(values.get("total", len(cut))), values)
-    except (MetricError, TypeError, ValueError):  # numbers of something else under these names
-        return None
+    return EvalCounts.among(len(cut), values)
 
 
 def _counts(right: Array, predictions: Sequence[Any], cut: Array, unfinished: Array) -> EvalCounts:

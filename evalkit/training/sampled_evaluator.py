@@ -92,14 +92,9 @@ class SampledEvaluator(InlineEvaluator):
 
 
 def _counts_in(values: Mapping[str, Any], asked: int) -> EvalCounts | None:
-    """The counts that an evaluator returns among its values; None if it does not tell what is right and wrong."""
-    if not all(isinstance(values.get(name), numbers.Integral) for name in ("correct", "wrong")):
-        return None
-    total = values.get("total", max(asked, values["correct"] + values["wrong"]))
-    try:
-        return EvalCounts.of(int(total), values)
-    except (MetricError, TypeError, ValueError):  # numbers of something else under these names
-        return None
+    """The counts that an evaluator returns among its values; it may have asked more than once for an example."""
+    judged = sum(value for name in ("correct", "wrong") if isinstance(value := values.get(name), numbers.Integral))
+    return EvalCounts.among(max(asked, int(judged)), values)
 
 
 @final
