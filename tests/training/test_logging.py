@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from evalkit.training import EvalSchedule, InlineEvaluation
 from evalkit.training.inline_log import LEDGER, read_records
 from tests.evaluations.letters import Letters
 from tests.training import trained
+from tests.training.full_disk import fillable_disk
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,28 +44,21 @@ def test_events_whose_line_a_kill_has_cut_off_are_not_written_twice(tmp_path):
 
 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, caplog):
-    """The limit on the size of files does what a full disk does: writing fails in the middle."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        with inline(tmp_path, trained.stories) as evaluation:
-            params = trained.first_params()
-            evaluation.inline(0, params)
-            while not evaluation.records:
-                time.sleep(0.01)
-            time.sleep(0.05)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-            evaluation.inline(2, params)
-            while len(evaluation.records) < 2:
-                time.sleep(0.01)
-            time.sleep(0.05)
-            size = (tmp_path / LEDGER).stat().st_size
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-            assert [record.step for record in read_records(tmp_path)] == [0]
-            evaluation.inline(4, params)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+    with fillable_disk() as allow, inline(tmp_path, trained.stories) as evaluation:
+        params = trained.first_params()
+        evaluation.inline(0, params)
+        while not evaluation.records:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        allow(100)
+        evaluation.inline(2, params)
+        while len(evaluation.records) < 2:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        size = (tmp_path / LEDGER).stat().st_size
+        allow(None)
+        assert [record.step for record in read_records(tmp_path)] == [0]
+        evaluation.inline(4, params)
     assert "1 result(s) wait to be written. InlineEvaluation cannot write" in caplog.text
     assert size < (tmp_path / LEDGER).stat().st_size
     assert [record.step for record in read_records(tmp_path)] == [0, 2, 4]

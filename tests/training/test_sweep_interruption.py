@@ -1,11 +1,12 @@
 """Whatever kills a sweep, it goes on where it was and ends with the same bytes.
 
-EVALKIT_KILLS=20 tries as many kills; the default is quicker.
+EVALKIT_STOPS=22 tries 20 kills, and a SIGTERM and a Ctrl-C; the default is quicker.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import random
 import signal
@@ -17,10 +18,14 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tests.training.bigrams import save
+from evalkit.errors import LoggerError
+from evalkit.training import CheckpointSweep
+from tests.training.bigrams import letters_task, model, save
+from tests.training.full_disk import fillable_disk
 
 ROOT = Path(__file__).parent.parent.parent
-KILLS = int(os.environ.get("EVALKIT_KILLS", "3"))
+STOPS = int(os.environ.get("EVALKIT_STOPS", "3"))
+SIGNALS = [*[signal.SIGKILL] * (STOPS - 2), signal.SIGTERM, signal.SIGINT]
 BATCHES = 5 * 10 * 2  # checkpoints, batches of 100 among 1,000 examples, and answers and scores
 
 
@@ -30,6 +35,15 @@ def start(*arguments):
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def stopped_by(process, number) -> bool:
+    """Sends the signal as a person presses Ctrl-C: TensorFlow's finalizers swallow what is raised while they run."""
+    while process.poll() is None:
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1 if number == signal.SIGINT else 60)
+    return process.returncode == -number
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -61,28 +75,47 @@ def uninterrupted(tmp_path_factory):
     return folder
 
 
-def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_bytes(uninterrupted, tmp_path):
+def test_a_sweep_that_is_stopped_again_and_again_ends_with_the_same_bytes(uninterrupted, tmp_path):
     chance, results, asked = random.Random(7), tmp_path / "results", tmp_path / "asked"
-    most, kills, finished = max(2, 2 * BATCHES // (KILLS + 1) - 1), 0, False
+    most, stops, finished = max(2, 2 * BATCHES // (STOPS + 1) - 1), 0, False
     while not finished:
         process = start(uninterrupted / "checkpoints", results, asked)
-        if kills < KILLS:
+        if stops < STOPS:
             for _ in range(chance.randint(1, most)):
                 if not process.stdout.readline():
                     break
             time.sleep(chance.uniform(0, 0.02))
-            process.send_signal(signal.SIGKILL)
-            kills += process.wait() == -signal.SIGKILL
+            process.send_signal(SIGNALS[stops])
+            stops += stopped_by(process, SIGNALS[stops])
         else:
             process.wait(timeout=300)
         finished = process.returncode == 0
         process.communicate()
-    assert kills == KILLS or KILLS > 3
+    assert stops == STOPS or STOPS > 3
     assert files(results) == files(uninterrupted / "results")
     assert events(results) == events(uninterrupted / "results")
     assert set(events(results).values()) == {1}
     times = collections.Counter(asked.read_text().splitlines())
     redone = sum(times.values()) - BATCHES
-    sys.stdout.write(f"{kills} kills, {redone} batches asked for again\n")
+    sys.stdout.write(f"{stops} stops, {redone} batches asked for again\n")
     assert len(times) == BATCHES
-    assert redone <= kills
+    assert redone <= stops
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing_that_was_written(uninterrupted, tmp_path):
+    sweep = CheckpointSweep(model(), [letters_task(count=1000)], tmp_path, batch_size=100)
+    with fillable_disk() as allow:
+
+        def fill(progress):
+            if progress.step == 25 and progress.num_done == 300:
+                allow(1000)
+
+        with pytest.raises(LoggerError, match=r"A sweep cannot write .*step_00000025.*File too large.* as results_dir"):
+            sweep.run(uninterrupted / "checkpoints", fill)
+        allow(None)
+        asked = []
+        report = sweep.run(uninterrupted / "checkpoints", asked.append)
+    assert [entry.step for entry in report.entries] == [0, 25, 50, 75, 100]
+    assert asked[0][:4] == (25, "letters", "prediction", 300)
+    assert files(tmp_path) == files(uninterrupted / "results")
+    assert events(tmp_path) == events(uninterrupted / "results")
