@@ -22,7 +22,7 @@ from evalkit.evaluation.guarded_values import GuardedValues
 from evalkit.evaluation.inferences import Postprocess, decode_outputs, postprocessed, target_texts
 from evalkit.evaluation.model_outputs import ModelOutputs
 from evalkit.evaluation.user_code import calling, guarding
-from evalkit.evaluation.verdicts import counts_of_metric
+from evalkit.evaluation.verdicts import Endings, counts_of_metric
 from evalkit.metrics.collecting import values_of
 from evalkit.metrics.counts import EvalCounts
 from evalkit.metrics.function import MetricFunction
@@ -99,7 +99,7 @@ class TaskMetrics:
     def judge(self, outputs: Outputs) -> TaskResult:
         """Computes every metric of the task; failures are in the result, never raised."""
         result = TaskResult()
-        predictions = _Predictions(self._task, self._columns, self._vocabulary, outputs)
+        predictions = _Predictions(self._task, self._columns, self._vocabulary, outputs, self._cut)
         for metric in self._task.metric_objs:
             what = f"Task {self._task.name!r}: metric {metric_name(metric)!r}"
             try:
@@ -127,7 +127,9 @@ class TaskMetrics:
             return self._function_values(function, outputs, predictions, result, what)
         examples, features = self._columns.examples, self._task.output_features
         with calling(MetricError, lambda: what):
-            model_output = _as_arrays(outputs[metric.model_output_type])
+            told = outputs[metric.model_output_type]
+            alone = metric.model_output_type is ModelOutputType.PREDICTION  # which is all that such a metric takes
+            model_output = _array(told.outputs) if alone else _as_arrays(told)
             instance = metric.from_model_output(examples, model_output, features, self._field)
             values, shown = values_of(instance, examples, features, self._field)
         result.targets = shown.get("targets", result.targets)
@@ -162,15 +164,16 @@ class TaskMetrics:
                 raise MetricError(f"{what}: `{name}` was changed by it, first at example {first}. Work on a copy.")
         checked = _checked(values, what)
         if result.counts is None:
-            result.counts = counts_of_metric(metric.fn, {**lent, **arguments}, checked, self._cut)
+            result.counts = counts_of_metric(metric.fn, {**lent, **arguments}, checked, predictions.endings)
         return checked
 
 
 @final
 class _Predictions:
-    """Decoded and postprocessed outputs of one step, each made when the first metric asks."""
+    """Decoded and postprocessed outputs of one step, each made when the first metric asks; and how they ended."""
 
-    def __init__(self, task: Task, columns: Columns, vocabulary: Any, outputs: Outputs) -> None:
+    def __init__(self, task: Task, columns: Columns, vocabulary: Any, outputs: Outputs, cut: Array) -> None:
+        self.endings = Endings.of(cut, _told_of_answers(outputs))
         self._task = task
         self._columns = columns
         self._vocabulary = vocabulary
@@ -190,6 +193,15 @@ class _Predictions:
             values = postprocessed(self._task.name, function, decoded, examples, is_target=False)
             self._judged[kind, function] = GuardedValues(values)
         return decoded, self._judged[kind, function]
+
+
+def _told_of_answers(outputs: Outputs) -> Mapping[str, Any]:
+    """The auxiliary values of the first predictions that have any, by name."""
+    for kind in (ModelOutputType.PREDICTION_WITH_AUX, ModelOutputType.PREDICTION):
+        if kind in outputs and isinstance(outputs[kind].auxiliary, Mapping):
+            found: Mapping[str, Any] = outputs[kind].auxiliary
+            return found
+    return {}
 
 
 def metric_name(metric: Any) -> str:

@@ -191,7 +191,7 @@ class Engine:
         self, params: Tree, sampling: SamplingParams | None = None, decode_fn: Decode | None = None
     ) -> Callable[[Any], tuple[list[tuple[int, list[int]]], dict[str, list[Any]]]]:
         """The Evaluator's `predict_with_aux_fn`: as `predict_fn`, and of each answer `log_probs`, those of its tokens
-        with the stop id, their sum `scores`, and its `finish_reasons`.
+        with the stop id, their sum `scores`, its `finish_reasons`, and whether its prompt was `truncated`.
 
         Args:
           params: the parameters.
@@ -219,6 +219,7 @@ class Engine:
                 "log_probs": values,
                 "scores": [math.fsum(value) for value in values],
                 "finish_reasons": list(found.finish_reasons),
+                "truncated": found.truncated.tolist(),
             }
 
         return predict

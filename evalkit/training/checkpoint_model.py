@@ -21,6 +21,7 @@ import jax
 from evalkit.converter import FeatureConverter
 from evalkit.data.content_hash import fingerprint
 from evalkit.errors import ArgumentError, ArgumentTypeError
+from evalkit.evaluation.verdicts import answers_and_endings
 from evalkit.evaluations.checkpoint import Checkpoint
 from evalkit.inference.engine import Engine
 from evalkit.inference.feature_prompts import prompts_of_features
@@ -130,6 +131,5 @@ class CheckpointModel:
             intermediates = self.score_intermediates or kind is ModelOutputType.SCORE_WITH_INTERMEDIATES
             return self.engine.score_fn(params, intermediates=intermediates)
         sampling = self.sampling or prompts_of_features(dataset).greedy(self.engine.model.max_length)
-        if kind is ModelOutputType.PREDICTION_WITH_AUX:
-            return self.engine.predict_with_aux_fn(params, sampling, self.decode_fn)
-        return self.engine.predict_fn(params, sampling, self.decode_fn)
+        predict = self.engine.predict_with_aux_fn(params, sampling, self.decode_fn)
+        return predict if kind is ModelOutputType.PREDICTION_WITH_AUX else answers_and_endings(predict)

@@ -19,6 +19,7 @@ from evalkit.columns import Ragged
 from evalkit.errors import ArgumentError, EvaluationError
 from evalkit.evaluation.evaluator import Evaluator
 from evalkit.evaluation.metric_worker import MetricsFuture
+from evalkit.evaluation.verdicts import answers_and_endings
 from evalkit.evaluations.evaluation import Evaluation
 from evalkit.evaluations.inference_job import InferenceJob
 from evalkit.evaluations.requests import ScoredEvaluation
@@ -88,7 +89,7 @@ class ModelAccess:
             return dict(self.model_fns(params))
         engine, decode = self.engine_for(name), self.decode
         return {
-            "predict_fn": engine.predict_fn(params, self.sampling, decode),
+            "predict_fn": answers_and_endings(engine.predict_with_aux_fn(params, self.sampling, decode)),
             "score_fn": engine.score_fn(params),
             "predict_with_aux_fn": engine.predict_with_aux_fn(params, self.sampling, decode),
             "model_fns": {ModelOutputType.SCORE_WITH_INTERMEDIATES: engine.score_fn(params, intermediates=True)},

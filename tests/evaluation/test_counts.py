@@ -58,6 +58,34 @@ def test_a_metric_may_count_itself(make_task, make_evaluator):
     assert counts_of(evaluator, None, predict_with_aux_fn=predict) == EvalCounts(5, truncated=2, wrong=3)
 
 
+def ending(*reasons, truncated=(False,) * 5):
+    """Answers with no answer in them, that ended like this."""
+    ids = evalkit.ByteVocabulary().encode("xx")
+
+    def predict(dataset):
+        return [(int(index), ids) for index, _ in dataset], {"finish_reasons": reasons, "truncated": truncated}
+
+    return predict
+
+
+def ends(targets, predictions, aux_values):
+    return {"ends": len(aux_values["finish_reasons"])}
+
+
+def test_how_an_answer_ended_is_told_by_either_function(make_task, make_evaluator):
+    told = ending("length", "stop", "length", "error", "stop", truncated=(False, False, False, False, True))
+    expected = EvalCounts(5, truncated=3, unparsed=1, failed=1)
+    alone = make_task(metric_fns=[exact_match], postprocess_fn=none_without_o)
+    assert counts_of(make_evaluator(alone), told) == expected
+    with_metric = make_task(metric_fns=[exact_match, ends], postprocess_fn=none_without_o)
+    assert counts_of(make_evaluator(with_metric), all_equal("xx"), predict_with_aux_fn=told) == expected
+
+
+def test_an_answer_that_ran_out_of_tokens_is_wrong_if_it_says_something(make_task, make_evaluator):
+    evaluator = make_evaluator(make_task(metric_fns=[exact_match]))
+    assert counts_of(evaluator, ending(*["length"] * 5)) == EvalCounts(5, wrong=5)
+
+
 def test_where_no_metric_tells_nothing_is_judged(make_task, make_evaluator):
     def shares(targets, predictions):
         return {"correct": 0.5, "wrong": 0.5}

@@ -93,7 +93,10 @@ def test_stop_strings_and_no_examples():
     engine = Engine(follower())
     rules = SamplingParams(9, stop_strings=("FG",))
     assert engine.predict_fn(ONE, rules, letters)([(0, prefix_lm([3], []))]) == [(0, [4, 5, 6])]
-    assert engine.predict_with_aux_fn(ONE)([]) == ([], {"log_probs": [], "scores": [], "finish_reasons": []})
+    assert engine.predict_with_aux_fn(ONE)([]) == (
+        [],
+        {"log_probs": [], "scores": [], "finish_reasons": [], "truncated": []},
+    )
 
 
 def test_one_answer_to_each_example():
