@@ -16,7 +16,6 @@ the order of their ids (inversion). Nothing has to be sorted unless a row asks f
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, NamedTuple, final
 
 import jax
@@ -24,10 +23,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from evalkit.errors import ArgumentError, ArgumentTypeError
-from evalkit.inference.arguments import whole_number
+from evalkit.inference.arguments import real_number, whole_number
 
 _SEEDS = 2**32
-KEYS = "threefry2x32"  # the same numbers everywhere, whatever jax_default_prng_impl says
+_BLOCK = 128  # tokens
+_BELOW_ONE = 1 - 2**-23
+KEYS = "threefry2x32"  # the same numbers everywhere, whatever the settings of JAX say
 
 
 @final
@@ -66,9 +67,9 @@ class SamplingParams:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least=least))
         if self.seed >= _SEEDS:
             raise ArgumentError(f"seed must be below 2**32, found {self.seed}.")
-        if _real("temperature", self.temperature) < 0:
+        if real_number("temperature", self.temperature) < 0:
             raise ArgumentError(f"temperature must be at least 0 (0 is greedy), found {self.temperature}.")
-        if not 0 < _real("top_p", self.top_p) <= 1:
+        if not 0 < real_number("top_p", self.top_p) <= 1:
             raise ArgumentError(f"top_p must be above 0 and at most 1 (1 is all tokens), found {self.top_p}.")
         ids = tuple(whole_number(f"stop_ids[{i}]", token, least=0) for i, token in enumerate(self.stop_ids))
         object.__setattr__(self, "stop_ids", ids)
@@ -92,14 +93,6 @@ class SamplingParams:
             np.full(count, self.top_k, np.int32),
             np.full(count, self.top_p, np.float32),
         )
-
-
-def _real(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise ArgumentTypeError(f"{name} must be a number, found {value!r} ({type(value).__name__}).")
-    if not math.isfinite(value):
-        raise ArgumentError(f"{name} must be finite, found {value}.")
-    return float(value)
 
 
 class Rules(NamedTuple):
@@ -140,10 +133,11 @@ def next_tokens(logits: jax.Array, rules: Rules, keys: jax.Array, steps: jax.Arr
     Returns:
       int32 `[rows]`.
     """
-    likeliest = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    likeliest = _first(logits == jnp.max(logits, axis=-1, keepdims=True))
 
     def drawn() -> jax.Array:
-        uniform = jax.vmap(lambda key, step: jax.random.uniform(jax.random.fold_in(key, step)))(keys, steps)
+        with jax.threefry_partitionable(True):  # the other way of counting draws other numbers
+            uniform = jax.vmap(lambda key, step: jax.random.uniform(jax.random.fold_in(key, step)))(keys, steps)
         # Rows that are greedy draw too, at temperature 1, and what they draw is not looked at.
         scaled = logits / jnp.where(rules.temperature > 0, rules.temperature, 1.0)[:, None]
         return jnp.where(rules.temperature > 0, draw(scaled, rules.top_k, rules.top_p, uniform), likeliest)
@@ -169,9 +163,37 @@ def draw(logits: jax.Array, top_k: jax.Array, top_p: jax.Array, uniform: jax.Arr
         lambda: logits,
     )
     weights = jnp.exp(kept - jnp.max(kept, axis=-1, keepdims=True))
+    blocks = jnp.pad(weights, ((0, 0), (0, -weights.shape[-1] % _BLOCK))).reshape(len(weights), -1, _BLOCK)
+    # First the block, then the token in it: on a CPU, a cumulative sum over a vocabulary takes as long as a model step.
+    block, rest = _reached(jnp.sum(blocks, axis=-1), uniform)
+    token, _ = _reached(jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0], rest)
+    return block * _BLOCK + token
+
+
+def _reached(weights: jax.Array, share: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The first place where the cumulative weights of a row go beyond a share of all; and what share of its own weight.
+
+    What has no weight adds nothing, so it is never the first.
+
+    Args:
+      weights: float32 `[rows, places]`, at least 0, and some above.
+      share: float32 `[rows]`, in `[0, 1)`.
+    """
     cumulative = jnp.cumsum(weights, axis=-1)
-    # The first whose share reaches beyond the number. What has no weight adds nothing, so it is never the first.
-    return jnp.argmax(cumulative > (uniform * cumulative[:, -1])[:, None], axis=-1).astype(jnp.int32)
+    goal = share[:, None] * cumulative[:, -1:]
+    place = _first(cumulative > goal)
+    before = jnp.where(place > 0, _at(cumulative, place - 1), 0.0)
+    return place, jnp.clip((goal[:, 0] - before) / _at(weights, place), 0.0, _BELOW_ONE)
+
+
+def _at(values: jax.Array, places: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(values, places[:, None], axis=-1)[:, 0]
+
+
+def _first(these: jax.Array) -> jax.Array:
+    """int32 `[rows]`, the first place that is true: `jnp.argmax`, which XLA does not vectorize on a CPU."""
+    places = jnp.arange(these.shape[-1], dtype=jnp.int32)[None]
+    return jnp.min(jnp.where(these, places, these.shape[-1] - 1), axis=-1)
 
 
 def nucleus(logits: jax.Array, top_k: jax.Array, top_p: jax.Array) -> jax.Array:
