@@ -93,6 +93,21 @@ def test_equal_rows_draw_apart_and_each_row_the_same_again():
     assert draws([0], [0], [0], seed=1) != different[:1]
 
 
+def test_draws_do_not_depend_on_how_jax_is_set_to_count():
+    rows = jnp.arange(4)
+    rules = Rules(*map(jnp.asarray, SamplingParams(1, temperature=1.0).rules(4)))
+
+    def drawn():
+        keys = row_keys(np.uint32(3), rows, rows)
+        return jax.jit(lambda keys: next_tokens(jnp.zeros((4, 1_000_000)), rules, keys, rows))(keys).tolist()
+
+    with jax.threefry_partitionable(False):
+        found = drawn()
+    with jax.threefry_partitionable(True):
+        assert drawn() == found
+
+
+
 def test_rows_of_one_batch_follow_rules_of_their_own():
     rules = Rules(jnp.array([0.0, 1.0, 1.0]), jnp.array([0, 1, 0]), jnp.array([1.0, 1.0, 1e-6]))
     logits = jnp.broadcast_to(jnp.array([[1.0, 3.0, 3.0, 2.0]]), (3, 4))
