@@ -28,6 +28,7 @@ from evalkit.inference.arguments import real_number, whole_number
 _SEEDS = 2**32
 _BLOCK = 128  # tokens
 _BELOW_ONE = 1 - 2**-23
+FORM = 2  # another one when the same seed draws other tokens: answers that are kept are found by it
 KEYS = "threefry2x32"  # the same numbers everywhere, whatever the settings of JAX say
 
 

@@ -107,7 +107,6 @@ def test_draws_do_not_depend_on_how_jax_is_set_to_count():
         assert drawn() == found
 
 
-
 def test_rows_of_one_batch_follow_rules_of_their_own():
     rules = Rules(jnp.array([0.0, 1.0, 1.0]), jnp.array([0, 1, 0]), jnp.array([1.0, 1.0, 1e-6]))
     logits = jnp.broadcast_to(jnp.array([[1.0, 3.0, 3.0, 2.0]]), (3, 4))
