@@ -10,9 +10,11 @@ from typing import Any
 
 import jax
 
+from evalkit.errors import MetricError
 from evalkit.evaluation.evaluator import Evaluator
 from evalkit.evaluation.metric_worker import AllMetrics
 from evalkit.evaluation.process_gather import gather_from_processes
+from evalkit.evaluation.user_code import guarding
 from evalkit.inference.agreement import all_alike
 from evalkit.metrics.counts import EvalCounts
 
@@ -32,12 +34,15 @@ def evaluate_on_all_processes(
       `{task: {metric: value}}` and the counts by task, the same in every process.
 
     Raises:
-      ProcessError: another process failed; the message says which, and with what.
+      ProcessError: another process failed, or was interrupted, or what the first one found does not pickle; the message
+        says which, and with what.
       EvaluationError: on the first process, metrics or loggers failed.
+      MetricError: on the first process, values of metrics do not pickle.
       ModelOutputError: on this process, a model function returned anything but each index once.
     """
     with all_alike("evaluation"):
         future, _ = evaluator.evaluate(compute_metrics=jax.process_index() == 0, step=step, **model_fns)
         metrics = future.result()
-    found: tuple[AllMetrics, dict[str, EvalCounts]] = gather_from_processes((metrics, dict(future.counts)))[0]
+    with guarding(MetricError, lambda: "Sharing the metrics' values with the other processes"):
+        found: tuple[AllMetrics, dict[str, EvalCounts]] = gather_from_processes((metrics, dict(future.counts)))[0]
     return found

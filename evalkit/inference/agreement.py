@@ -38,8 +38,8 @@ def all_alike(what: str) -> Iterator[Callable[..., None]]:
       what: what the step is about, for messages.
 
     Raises:
-      ProcessError: another process failed in this step, or the processes do not have the same. What this process
-        itself raises in the step comes through as it is.
+      ProcessError: another process failed or was interrupted in this step, or the processes do not have the same.
+        What this process itself raises in the step comes through as it is.
     """
     if jax.process_count() == 1:
         yield _ignore
@@ -47,7 +47,7 @@ def all_alike(what: str) -> Iterator[Callable[..., None]]:
     digest = hashlib.sha256()
     try:
         yield lambda *parts: _update(digest, parts)
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # a process that leaves is waited for like any other
         _exchange(digest.digest(), f"{type(error).__name__}: {error}")
         raise
     digests, failures = _exchange(digest.digest(), "")

@@ -15,11 +15,23 @@ from evalkit.evaluation.all_processes import evaluate_on_all_processes
 from evalkit.feature_converters import EncDecFeatureConverter
 from evalkit.loggers.jsonl import JSONLogger
 from evalkit.metrics import exact_match
+from evalkit.metrics.values import Scalar
+from evalkit.training import CheckpointSweep
 from tests.evaluation.small_task import answer_targets, rows_source
+from tests.training import bigrams
 
 
 def broken(targets, predictions):
     raise ZeroDivisionError("no such share")
+
+
+class Locked(Scalar):
+    def __reduce__(self):
+        raise TypeError("holds a lock")
+
+
+def unpicklable(targets, predictions):
+    return {"share": Locked(1.0)}
 
 
 def evaluator_of(metric, log_dir):
@@ -41,10 +53,25 @@ def lost(dataset):
     return pairs[:-1] if jax.process_index() == 1 else pairs
 
 
-def message_of(metric, predict_fn):
+def leaving(dataset):
+    if jax.process_index() == 1:
+        sys.exit("time is up")
+    return answer_targets(dataset)
+
+
+def sweep():
+    CheckpointSweep(bigrams.model(), bigrams.letters_task(), tempfile.mkdtemp())
+
+
+def judging(metric, predict_fn):
+    evaluator = evaluator_of(metric, tempfile.mkdtemp())
+    return lambda: evaluate_on_all_processes(evaluator, step=3, predict_fn=predict_fn)
+
+
+def message_of(call):
     try:
-        evaluate_on_all_processes(evaluator_of(metric, tempfile.mkdtemp()), step=3, predict_fn=predict_fn)
-    except EvalkitError as error:
+        call()
+    except (EvalkitError, SystemExit) as error:
         return f"{type(error).__name__}: {error}"
     return ""
 
@@ -58,8 +85,11 @@ def main(port: str, processes: str, index: str) -> None:
         "metrics": metrics,
         "counts": counts["words"].as_dict(),
         "logged": sorted(path.name for path in Path(log_dir).iterdir()),
-        "broken_metric": message_of(broken, answer_targets),
-        "lost_output": message_of(exact_match, lost),
+        "broken_metric": message_of(judging(broken, answer_targets)),
+        "lost_output": message_of(judging(exact_match, lost)),
+        "unpicklable": message_of(judging(unpicklable, answer_targets)),
+        "leaving": message_of(judging(exact_match, leaving)),
+        "sweep": message_of(sweep),
     }
     sys.stdout.write(f"RESULT {json.dumps(result)}\n")
 
