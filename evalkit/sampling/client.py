@@ -122,7 +122,8 @@ class SamplingClient(abc.ABC):
           prompt: text, or ids.
           sampling: how many answers, how long they may be, how they are chosen, and what ends one.
           example: a number for the example that the prompt belongs to, in `[0, 2**31)`. With `sampling.seed` it is what
-            draws depend on: the same prompt under another number gets other answers.
+            draws depend on: the same prompt under another number gets other answers. At temperature 0 nothing is drawn,
+            and answers depend on neither.
 
         Raises:
           ArgumentError: the client cannot do what `sampling` asks, or there is no room for a prompt.
@@ -153,7 +154,7 @@ class SampleRequest:
     """What is asked, checked.
 
     Attributes:
-      prompt: text, or the ids as a tuple of `int`.
+      prompt: text, or ids, which become a tuple of `int`.
       sampling: the sampling parameters.
       example: the number of the example.
 
@@ -162,7 +163,7 @@ class SampleRequest:
       ArgumentTypeError: something is of another type.
     """
 
-    prompt: str | tuple[int, ...]
+    prompt: Prompt
     sampling: SamplingParams
     example: int = 0
 
@@ -175,11 +176,6 @@ class SampleRequest:
         object.__setattr__(self, "example", whole_number("example", self.example, least=0))
         if self.example >= _EXAMPLES:
             raise ArgumentError(f"example must be below 2**31, found {self.example}.")
-
-    @classmethod
-    def of(cls, prompt: Prompt, sampling: SamplingParams, example: int) -> Self:
-        """The request that the arguments of `sample` are."""
-        return cls(prompt if isinstance(prompt, str) else _ids(prompt), sampling, example)
 
 
 def _ids(prompt: Any) -> tuple[int, ...]:

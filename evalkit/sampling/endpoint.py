@@ -95,7 +95,7 @@ class OpenAIClient(SamplingClient):
         """
         if self._closed:
             raise SamplingError("This OpenAIClient is closed; ask before `aclose`, or make another one.")
-        arguments = self._form.arguments(SampleRequest.of(prompt, sampling, example))
+        arguments = self._form.arguments(SampleRequest(prompt, sampling, example))
         return await asyncio.wrap_future(self._thread.submit(self._asked(arguments, sampling)))
 
     async def aclose(self) -> None:

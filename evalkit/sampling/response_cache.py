@@ -168,7 +168,7 @@ class CachedClient(SamplingClient):
 
     async def sample(self, prompt: Prompt, sampling: SamplingParams, *, example: int = 0) -> SampleResponse:
         """See `SamplingClient`; also raises CacheError if the cache is damaged."""
-        request = SampleRequest.of(prompt, sampling, example)
+        request = SampleRequest(prompt, sampling, example)
         key = response_key(self._identity, request)
         return await self._cache.get_or_compute(
             key, lambda: self._client.sample(request.prompt, request.sampling, example=request.example)

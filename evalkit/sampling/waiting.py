@@ -1,7 +1,8 @@
 """Requests that wait to be computed, and how they are gathered to batches.
 
-Requests of equal sampling parameters go together, and these groups take turns, so none starves. A batch that is not
-full waits a moment for what is on its way: whoever is answered asks again at once, as a rule.
+Requests of equal sampling parameters go together, and these groups take turns. One that fills a batch is taken before
+one that does not, which is passed over once at most, so none starves. Where no batch is full, one waits a moment for
+what is on its way: whoever is answered asks again at once, as a rule.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class WaitingRequests:
         self._groups: collections.OrderedDict[SamplingParams, collections.deque[Waiting]] = collections.OrderedDict()
         self._changed = threading.Condition()
         self._taker = False
+        self._passed_over = False  # whether the first group was, the last time
 
     def add(self, waiting: Waiting) -> bool:
         """Adds a request; True if nobody takes requests at present, and the caller must see to it that someone does."""
@@ -61,7 +63,7 @@ class WaitingRequests:
         """The next batch, at least one request; empty if none waits, and then nobody takes requests any more."""
         with self._changed:
             latest = time.monotonic() + _MOST_LINGERS * self._linger_s
-            while self._groups and not self._full() and time.monotonic() < latest:
+            while self._groups and self._full() is None and time.monotonic() < latest:
                 if not self._changed.wait(self._linger_s):
                     break
             while self._groups:
@@ -71,14 +73,16 @@ class WaitingRequests:
             self._taker = False
             return []
 
-    def _full(self) -> bool:
-        first = next(iter(self._groups.values()))
-        return sum(waiting.request.sampling.num_samples for waiting in first) >= self._max_batch
+    def _full(self) -> SamplingParams | None:
+        """The first group that fills a batch."""
+        return next((of for of, group in self._groups.items() if len(group) * of.num_samples >= self._max_batch), None)
 
     def _next_batch(self) -> list[Waiting]:
-        """Requests of the first group that are still awaited."""
-        sampling, group = self._groups.popitem(last=False)
-        batch: list[Waiting] = []
+        """Requests of one group that are still awaited."""
+        first = next(iter(self._groups))
+        sampling = first if self._passed_over else self._full() or first
+        self._passed_over = sampling is not first
+        group, batch = self._groups.pop(sampling), list[Waiting]()
         most = max(self._max_batch // sampling.num_samples, 1)
         while group and len(batch) < most:
             waiting = group.popleft()

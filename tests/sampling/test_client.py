@@ -30,24 +30,24 @@ def test_a_response_has_an_answer():
 
 
 def test_ids_of_numpy_are_ids():
-    assert SampleRequest.of(np.array([3, 4]), SAMPLING, np.int64(2)) == SampleRequest((3, 4), SAMPLING, 2)
+    assert SampleRequest(np.array([3, 4]), SAMPLING, np.int64(2)) == SampleRequest((3, 4), SAMPLING, 2)
 
 
 @pytest.mark.parametrize("prompt", [b"text", 7, {1, 2}])
 def test_a_prompt_is_text_or_ids(prompt):
     with pytest.raises(ArgumentTypeError, match="text or a sequence of ids"):
-        SampleRequest.of(prompt, SAMPLING, 0)
+        SampleRequest(prompt, SAMPLING, 0)
 
 
 def test_ids_are_whole_and_not_negative():
     with pytest.raises(ArgumentTypeError, match=r"prompt\[1\]"):
-        SampleRequest.of([1, 2.5], SAMPLING, 0)
+        SampleRequest([1, 2.5], SAMPLING, 0)
     with pytest.raises(ArgumentError, match=r"prompt\[0\] must be at least 0"):
-        SampleRequest.of([-1], SAMPLING, 0)
+        SampleRequest([-1], SAMPLING, 0)
 
 
 def test_sampling_parameters_and_examples_are_checked():
     with pytest.raises(ArgumentTypeError, match="must be SamplingParams"):
-        SampleRequest.of("a", {"max_new_tokens": 4}, 0)
+        SampleRequest("a", {"max_new_tokens": 4}, 0)
     with pytest.raises(ArgumentError, match=r"below 2\*\*31"):
-        SampleRequest.of("a", SAMPLING, 2**31)
+        SampleRequest("a", SAMPLING, 2**31)

@@ -13,6 +13,7 @@ from evalkit.errors import ArgumentError, ArgumentTypeError, FingerprintError, M
 from evalkit.inference.prompts import Prompts
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling import LiveModelClient
+from evalkit.sampling import live as live_module
 from tests.inference.models import random_rows, small_model
 from tests.sampling.clients import GREEDY, RANDOM, Letters, engine, live
 
@@ -103,10 +104,76 @@ def test_an_error_reaches_the_one_whose_it_is():
 
 def test_parameters_that_are_not_numbers_are_an_error_for_each():
     params = small_model("rotary").params
-    broken = jax.tree.map(lambda leaf: leaf * np.nan, params)
-    responses = together(LiveModelClient(engine(), broken), [(row, GREEDY, 0) for row in ROWS[:3]])
+    client = LiveModelClient(engine(), jax.tree.map(lambda leaf: leaf * np.nan, params))
+    responses = together(client, [(row, GREEDY, 0) for row in ROWS[:3]])
     assert all(isinstance(response, ModelError) for response in responses)
     assert len({id(response) for response in responses}) == 3
+    assert (client.work.batches, client.work.failed_batches) == (0, 1)  # the engine was not asked again for each
+
+
+@pytest.mark.parametrize("token", [99, 2**40, 2**70])
+def test_an_id_that_the_model_does_not_know_costs_the_others_nothing(token):
+    client = live()
+    responses = together(client, [([1, 2], GREEDY, 0), ([1, token], GREEDY, 0), ([3], GREEDY, 0)])
+    assert isinstance(responses[1], RowError) and f"prompt[1] is {token}" in str(responses[1])
+    assert all(response.text for response in (responses[0], responses[2]))
+    assert (client.work.batches, client.work.failed_batches) == (1, 0)
+
+
+class _Broken(Letters):
+    """What it returns is not what it should be, for some."""
+
+    def encode_batch(self, texts):
+        wrong = {"EMPTY": [], "OBJECT": [object()], "FLOATS": [[0.5]], "EXIT": [[1]]}
+        if texts == ["EXIT"]:
+            raise SystemExit("from a tokenizer")
+        return wrong[texts[0]] if texts[0] in wrong else super().encode_batch(texts)
+
+    def decode_batch(self, rows):
+        return super().decode_batch(rows)[: 0 if len(rows) == 1 else None]
+
+
+@pytest.mark.parametrize("text", ["EMPTY", "OBJECT", "FLOATS"])
+def test_a_tokenizer_that_returns_no_ids_is_an_error_and_the_next_request_is_answered(text):
+    async def run():
+        async with LiveModelClient(engine(), small_model("rotary").params, _Broken()) as client:
+            with pytest.raises(
+                RowError, match=r"_Broken.encode_batch of the text .* must return rows of ids, found \["
+            ):
+                await client.sample(text, GREEDY)
+            return await asyncio.gather(client.sample("AB", GREEDY), client.sample("C", GREEDY))
+
+    first, second = asyncio.run(asyncio.wait_for(run(), 60))
+    assert first.text and second.text
+
+
+def test_whatever_a_tokenizer_raises_the_next_request_is_answered():
+    async def run():
+        async with LiveModelClient(engine(), small_model("rotary").params, _Broken()) as client:
+            with pytest.raises(SamplingError, match="SystemExit on 1 prompts: from a tokenizer"):
+                await client.sample("EXIT", GREEDY)
+            with pytest.raises(RowError, match="decode_batch of 1 rows must return a text for each"):
+                await client.sample("A", GREEDY)
+            return client.work.failed_batches
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == 1
+
+
+def test_a_tokenizer_that_refuses_empty_texts_decodes():
+    class Strict(Letters):
+        def encode_batch(self, texts):
+            if "" in texts:
+                raise ValueError("nothing to encode")
+            return super().encode_batch(texts)
+
+    (response,) = together(LiveModelClient(engine(), small_model("rotary").params, Strict()), [([1, 2], GREEDY, 0)])
+    assert response.text
+
+
+def test_stop_strings_without_an_encoding_are_refused():
+    client = LiveModelClient(engine(), small_model("rotary").params)
+    (error,) = together(client, [([1], SamplingParams(4, stop_strings=("A",)), 0)])
+    assert isinstance(error, ArgumentError) and "Pass `encoding`" in str(error)
 
 
 class _Calls(Executor):
@@ -188,6 +255,17 @@ def test_identity_depends_on_parameters_and_fingerprint():
     assert LiveModelClient(engine(), params, fingerprint="a").identity in identities
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "value"),
+    [(jax, "__version__", "0.0.1"), (live_module, "FORM", -1), (jax, "default_backend", lambda: "abacus")],
+)
+def test_identity_depends_on_what_computes(monkeypatch, owner, name, value):
+    params = {"w": np.ones(2, np.float32)}  # nothing is computed with it
+    before = LiveModelClient(engine(), params, fingerprint="a").identity
+    monkeypatch.setattr(owner, name, value)
+    assert LiveModelClient(engine(), params, fingerprint="a").identity != before
+
+
 def test_identity_is_not_guessed():
     with pytest.raises(FingerprintError, match="Pass `fingerprint`"):
         _ = live().identity
@@ -201,6 +279,8 @@ def test_arguments_are_checked():
         live(executor=print)
     with pytest.raises(ArgumentError, match="linger_s"):
         live(linger_s=-1)
+    with pytest.raises(ArgumentTypeError, match="linger_s"):
+        live(linger_s="1")
     with pytest.raises(ArgumentError, match="max_batch"):
         live(max_batch=0)
     with pytest.raises(ArgumentTypeError, match="no decode_batch"):

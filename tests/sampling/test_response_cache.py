@@ -162,7 +162,7 @@ def test_any_other_client_prompt_or_example_misses():
 def test_the_same_request_has_the_same_key_however_it_is_written():
     sampling = SamplingParams(6, temperature=1, top_p=1)
     same = SamplingParams(6, temperature=1.0, top_p=1.0)
-    assert response_key("a", SampleRequest.of([1, 2], sampling, 0)) == response_key("a", SampleRequest((1, 2), same))
+    assert response_key("a", SampleRequest([1, 2], sampling, 0)) == response_key("a", SampleRequest((1, 2), same))
 
 
 sequences = st.builds(
