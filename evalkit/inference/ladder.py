@@ -105,11 +105,11 @@ class Ladder:
         return self._rounded(most if self.max_rows is None else min(most, self.max_rows))
 
     def fewest_rows(self, tokens_a_row: int, rows: int) -> int:
-        """Room for the last `rows` rows: the least number that halving `most_rows` gives and that is no less."""
-        count = self.most_rows(tokens_a_row)
-        while count > self.row_multiple and self._rounded(count >> 1) >= rows:
-            count = self._rounded(count >> 1)
-        return count
+        """Room for so many rows: the least power of two times `row_multiple`, or `most_rows` where that is less."""
+        count = self.row_multiple
+        while count < rows:
+            count *= 2
+        return min(count, self.most_rows(tokens_a_row))
 
     def length_for(self, length: int) -> int:
         """The shortest of `lengths` that is at least `length`.

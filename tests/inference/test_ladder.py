@@ -40,9 +40,9 @@ def test_row_counts_are_halved_and_rounded():
     assert Ladder((64,), token_budget=10).row_counts(64) == (1,)
 
 
-@pytest.mark.parametrize(("rows", "room"), [(1, 1), (2, 2), (3, 4), (9, 16), (64, 64)])
-def test_the_last_rows_get_the_least_room_that_halving_gives(rows, room):
-    assert Ladder((64,), token_budget=4096).fewest_rows(64, rows) == room
+@pytest.mark.parametrize(("rows", "room"), [(1, 1), (2, 2), (3, 4), (9, 16), (64, 64), (65, 85), (200, 85)])
+def test_few_rows_get_the_least_power_of_two(rows, room):
+    assert Ladder((48,), token_budget=4096).fewest_rows(48, rows) == room
 
 
 def test_a_limit_on_rows_holds_beside_the_budget():
