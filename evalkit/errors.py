@@ -130,6 +130,18 @@ class MissingExtraError(EvalkitError, ImportError):
 E = TypeVar("E", bound=EvalkitError)
 
 
+def told(error: BaseException) -> str:
+    """An exception in words: its type and its message, or the type alone where the message cannot be had.
+
+    >>> told(OSError("gone"))
+    'OSError: gone'
+    """
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a class of someone else's, whose `__str__` may raise anything
+        return f"{type(error).__name__}: (its message cannot be told)"
+
+
 def with_remedy(error: E, remedy: str) -> E:
     """`error`, with what to do about it as a note: Python shows it below the message, `str` leaves it out.
 

@@ -9,7 +9,7 @@ The constructor's and `evaluate`'s arguments are those of `seqio.Evaluator`; `ca
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -20,7 +20,7 @@ from evalkit.converter import FeatureConverter
 from evalkit.data.mixture import Mixture
 from evalkit.data.registry import get_subtasks, maybe_get_mixture_or_task
 from evalkit.data.task import Task
-from evalkit.errors import EvaluationError
+from evalkit.errors import ArgumentError, EvaluationError
 from evalkit.evaluation.metric_worker import MetricsFuture, MetricWorker
 from evalkit.evaluation.model_outputs import ModelOutputs, ordered_outputs
 from evalkit.evaluation.preflight import check_arguments, check_model_fns, get_valid_eval_tasks, make_loggers
@@ -199,6 +199,7 @@ class Evaluator:
         score_fn: ModelFn | None = None,
         predict_with_aux_fn: ModelFn | None = None,
         model_fns: Mapping[ModelOutputType, ModelFn] | None = None,
+        tasks: Collection[str] | None = None,
     ) -> tuple[MetricsFuture, AllOutputs]:
         """Asks the model for all that the tasks' metrics need, and has it judged and logged.
 
@@ -212,6 +213,7 @@ class Evaluator:
           score_fn: gives log-likelihoods of the targets, and optionally intermediate values.
           predict_with_aux_fn: gives token ids, and auxiliary values by name.
           model_fns: the same by output type, for types without an argument.
+          tasks: names of those of `eval_tasks` that are evaluated; None is all. A step may be evaluated task by task.
 
         Returns:
           A future of `{task: {metric: value}}` (of None if not `compute_metrics`), and the ordered outputs,
@@ -219,7 +221,8 @@ class Evaluator:
           metric, a postprocess function or a logger failed; its `metrics` has what did not.
 
         Raises:
-          ArgumentError: a metric has no model function, or the Evaluator is closed; before any model call.
+          ArgumentError: a metric has no model function, `tasks` has another name, or the Evaluator is closed; before
+            any model call.
           ModelOutputError: a model function returned anything but each index once.
         """
         given = {
@@ -229,11 +232,12 @@ class Evaluator:
         }
         functions = {kind: function for kind, function in (model_fns or {}).items() if function is not None}
         functions.update((kind, function) for kind, function in given.items() if function is not None)
-        check_model_fns(self._tasks, functions)
+        chosen = self._tasks if tasks is None else self._named(tasks)
+        check_model_fns(chosen, functions)
         record = self._worker.begin(step)
         all_outputs: AllOutputs = {}
         try:
-            for task in self._tasks:
+            for task in chosen:
                 outputs = self._model_outputs(task, functions)
                 all_outputs[task.name] = {kind: output.raw for kind, output in outputs.items()}
                 if compute_metrics:
@@ -244,6 +248,12 @@ class Evaluator:
             future = self._worker.finish(record, compute_metrics)
         return future, all_outputs
 
+    def _named(self, names: Collection[str]) -> list[Task]:
+        found = [task for task in self._tasks if task.name in names]
+        if unknown := set(names) - {task.name for task in found}:
+            raise ArgumentError(f"`tasks` has {sorted(unknown)}; found are {[task.name for task in self._tasks]}.")
+        return found
+
     def _model_outputs(
         self, task: Task, functions: Mapping[ModelOutputType, ModelFn]
     ) -> dict[ModelOutputType, ModelOutputs]:
@@ -253,6 +263,10 @@ class Evaluator:
             kind: ordered_outputs(task.name, metrics.num_examples, functions[kind](dataset))
             for kind in metrics.output_types
         }
+
+    def abandon(self) -> None:
+        """Evaluates no more, and lets the process end without waiting for metrics that are being computed."""
+        self._worker.abandon()
 
     def close(self) -> None:
         """Waits for all metrics, and closes the loggers. Closing again does nothing.

@@ -18,6 +18,7 @@ from typing import Any, final
 from absl import logging
 
 from evalkit.errors import ArgumentError, EvalkitError, EvaluationError, LoggerError, MetricError
+from evalkit.evaluation.daemon_executor import DaemonExecutor
 from evalkit.evaluation.task_metrics import Outputs, TaskMetrics, TaskResult
 from evalkit.evaluation.user_code import calling, guarding
 from evalkit.metrics.counts import EvalCounts
@@ -68,6 +69,11 @@ class StepRecord:
     failures: list[EvalkitError] = dataclasses.field(default_factory=list)
     future: MetricsFuture = dataclasses.field(default_factory=MetricsFuture)
 
+    @property
+    def key(self) -> int:
+        """What is the same for all records of one step; one without a number is a step of its own."""
+        return id(self) if self.step is None else self.step
+
     def settle(self) -> None:
         """Gives the future its result: the metrics, or an `EvaluationError` of everything that failed."""
         if not self.failures:
@@ -88,26 +94,26 @@ class MetricWorker:
         """Takes the loggers that get every task's result."""
         self._loggers = loggers
         self._executor: concurrent.futures.Executor = (
-            concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="evalkit-metrics")
-            if asynchronous
-            else InlineExecutor()
+            DaemonExecutor("evalkit-metrics") if asynchronous else InlineExecutor()
         )
-        self._unfinished: list[MetricsFuture] = []
+        self._unfinished: list[StepRecord] = []
         self._failures: list[EvalkitError] = []
         self._accepts_steps = True
         self._closed = False
 
     def begin(self, step: int | None) -> StepRecord:
-        """Starts a step, when at most `STEPS_IN_FLIGHT` earlier ones are unfinished.
+        """Starts a step, when at most `STEPS_IN_FLIGHT` other ones are unfinished; a step may be started several times.
 
         Raises:
           ArgumentError: the worker is closed.
         """
         if not self._accepts_steps:
             raise ArgumentError("This Evaluator is closed. Construct another, or evaluate before `close()`.")
-        self._unfinished = [future for future in self._unfinished if not future.done()]
-        concurrent.futures.wait(self._unfinished[: len(self._unfinished) - STEPS_IN_FLIGHT])
+        self._unfinished = [record for record in self._unfinished if not record.future.done()]
         record = StepRecord(step)
+        others = {each.key: None for each in self._unfinished if each.key != record.key}
+        in_flight = list(others)[-STEPS_IN_FLIGHT:]
+        concurrent.futures.wait([each.future for each in self._unfinished if each.key in others.keys() - in_flight])
         record.future.set_running_or_notify_cancel()  # from here on nobody can cancel it
         return record
 
@@ -123,9 +129,15 @@ class MetricWorker:
         if not judged:
             record.future.set_result(None)  # type: ignore[arg-type]  # as seqio's Evaluator has it
             return record.future
-        self._unfinished.append(record.future)
+        self._unfinished.append(record)
         self._executor.submit(record.settle)
         return record.future
+
+    def abandon(self) -> None:
+        """Takes no more steps, and lets the process end whatever is being judged."""
+        self._accepts_steps = False
+        if isinstance(self._executor, DaemonExecutor):
+            self._executor.abandon()
 
     def close(self) -> None:
         """Waits for everything handed in, then closes the loggers. A second call does nothing.

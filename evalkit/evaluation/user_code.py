@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, told
 
 
 @contextlib.contextmanager
@@ -18,7 +18,7 @@ def guarding(error: type[EvalkitError], what: Callable[[], str]) -> Iterator[Non
     except BaseException as cause:  # a user's function may raise anything (asyncio's CancelledError is no Exception)
         if isinstance(cause, (KeyboardInterrupt, GeneratorExit)):
             raise
-        raise error(f"{what()} raised {type(cause).__name__}: {cause}") from cause
+        raise error(f"{what()} raised {told(cause)}") from cause
 
 
 @contextlib.contextmanager

@@ -1,9 +1,12 @@
 """The Evaluator's contract, from a task to metrics: what it prepares, what it asks, what it returns."""
 
+import threading
+
 import pytest
 import tensorflow as tf
 
 import evalkit
+from evalkit import errors
 from evalkit.metrics import ModelOutputType
 from tests.evaluation.small_task import ANSWERS, QUESTIONS, answer_targets, rows_source
 
@@ -52,6 +55,23 @@ def test_it_takes_a_name_a_task_and_a_mixture(make_task, make_evaluator):
     mixture = evalkit.Mixture("languages", [make_task(), english], default_rate=1.0)
     metrics, _ = make_evaluator(mixture).evaluate(predict_fn=answer_targets)
     assert metrics.result() == {"spanish": {"exact": 1.0}, "english": {"exact": 1.0}}
+
+
+def test_a_step_is_evaluated_task_by_task_without_waiting_for_judges(make_task, make_evaluator):
+    gate = threading.Event()
+
+    def waits(targets, predictions):
+        assert gate.wait(30)
+        return {"n": len(targets)}
+
+    names = ("a", "b", "c")
+    mixture = evalkit.Mixture("m", [make_task(name, metric_fns=[waits]) for name in names], default_rate=1.0)
+    evaluator = make_evaluator(mixture)
+    futures = [evaluator.evaluate(step=7, predict_fn=answer_targets, tasks=[name])[0] for name in names]
+    gate.set()
+    assert [future.result() for future in futures] == [{name: {"n": 5}} for name in names]
+    with pytest.raises(errors.ArgumentError, match=r"`tasks` has \['d'\]; found are \['a', 'b', 'c'\]"):
+        evaluator.evaluate(predict_fn=answer_targets, tasks=["a", "d"])
 
 
 def test_lengths_are_the_longest_of_all_tasks(make_task, make_evaluator):

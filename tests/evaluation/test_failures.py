@@ -38,6 +38,19 @@ def test_a_failure_does_not_poison_later_steps(make_task, make_evaluator, asynch
         futures[1].result()
 
 
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def test_an_exception_whose_message_raises_is_a_failure_as_any_other(make_task, make_evaluator):
+    def metric(targets, predictions):
+        raise Speechless
+
+    evaluator = make_evaluator(make_task(metric_fns=[metric]))
+    failing_step(evaluator, r"raised Speechless: \(its message cannot be told\)", predict_fn=answer_targets)
+
+
 def test_closing_reports_every_failure_once(make_task, make_evaluator):
     evaluator = make_evaluator(make_task(metric_fns=[fail_at({0, 2})]))
     for step in range(4):
