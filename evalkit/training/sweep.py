@@ -11,26 +11,28 @@ that are kept, and no model is run.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import final
 
 import jax
-from absl import logging
 
 from evalkit.data.mixture import Mixture
 from evalkit.data.task import Task
-from evalkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, CheckpointLostError
+from evalkit.errors import ArgumentError, ArgumentTypeError, CheckpointError, LoggerError
 from evalkit.evaluations.checkpoint import Checkpoint
 from evalkit.inference.arguments import whole_number
-from evalkit.training.checkpoint_folder import CheckpointFolder
+from evalkit.training.checkpoint_folder import CheckpointFolder, folder_of
 from evalkit.training.checkpoint_model import CheckpointModel
-from evalkit.training.sweep_files import SweepFiles
+from evalkit.training.sweep_files import RESULTS, SweepFiles
+from evalkit.training.sweep_ledger import Look, SweepLedger
 from evalkit.training.sweep_report import SweepReport
-from evalkit.training.sweep_run import OnProgress, Progress, SweepRun
+from evalkit.training.sweep_run import CallbackError, OnProgress, Progress, SweepRun
 from evalkit.training.sweep_tasks import SweepTask, sweep_tasks
+from evalkit.training.sweep_tries import Tries
 
 
 def _ignore(progress: Progress) -> None:
@@ -100,8 +102,7 @@ class CheckpointSweep:
         )
         self._tasks = sweep_tasks(tasks, make)
         self._run = SweepRun(model, self._tasks, self._files, size)
-        self._lost: dict[int, str] = {}
-        self._damaged: dict[int, str] = {}
+        self._ledger = SweepLedger(self._files, {task.name: task.key for task in self._tasks})
 
     def run(self, directory: str | os.PathLike[str], on_progress: OnProgress = _ignore) -> SweepReport:
         """Evaluates all checkpoints that are finished, and have no results yet, in the order of their steps.
@@ -117,29 +118,32 @@ class CheckpointSweep:
           CheckpointError: there is no checkpoint in the directory.
           InUseError: another sweep works with this `results_dir`.
           LoggerError: results cannot be written. What was written is complete; the sweep can be run again.
+          Exception: whatever `on_progress` raises, which ends the sweep. `results.jsonl` then has what there is, as
+            after a KeyboardInterrupt.
         """
         folder = CheckpointFolder(directory)
         folder.check()
         with self._files.locked():
-            self._evaluate_all(folder.path, folder.finished(), on_progress)
-            self._damaged |= {step: str(error) for step, error in folder.unreadable.items()}
-            return self._write_report(folder.path, folder.finished())
+            self._ledger.begin()
+            with self._written(lambda: Look.of(folder, folder.finished())):
+                self._evaluate_all(folder.path, folder.finished(), on_progress, Tries(0))
+            return self._ledger.write(Look.of(folder, folder.settled()))
 
     def evaluate(self, checkpoint: Checkpoint, on_progress: OnProgress = _ignore) -> SweepReport:
-        """Evaluates one checkpoint, where it has no results yet.
+        """Evaluates one checkpoint, where it has no results yet; the report has this checkpoint alone.
 
         Raises:
-          CheckpointError: it cannot be read.
+          CheckpointError: it cannot be read. Tasks whose outputs are all kept are judged before.
           InUseError: another sweep works with this `results_dir`.
           LoggerError: results cannot be written.
         """
-        folder = os.path.dirname(checkpoint.path)
+        look = Look(folder_of(checkpoint), {checkpoint.step: checkpoint.identity}, {})
         with self._files.locked():
-            try:
-                self._run.evaluate(folder, checkpoint, on_progress, 1)
-            finally:
-                self._write_report(folder, [])
-            return SweepReport(tuple(entry for task in self._tasks if (entry := self._run.entry(checkpoint, task))))
+            with self._written(lambda: look):
+                self._run.evaluate(look.directory, checkpoint, on_progress, 1)
+            self._ledger.write(look)
+            entries = (self._files.entry(checkpoint, task.name, task.key) for task in self._tasks)
+            return SweepReport(tuple(entry for entry in entries if entry is not None))
 
     def follow(
         self,
@@ -153,9 +157,13 @@ class CheckpointSweep:
     ) -> SweepReport:
         """Evaluates checkpoints as they come, until the end of training.
 
+        While nothing new comes, a checkpoint that could not be read or on which a task failed is tried again: after
+        `poll_s`, and once more after twice that time.
+
         Args:
           directory: as for `run`; it may be empty, or not be there yet.
-          until_step: ends when a checkpoint of this step, or of a later one, was met and all before it are evaluated.
+          until_step: ends when a checkpoint of this step, or of a later one, was met and all before it are evaluated;
+            one that can still not be read after three tries counts.
           idle_timeout_s: ends when no new checkpoint came for so many seconds.
           poll_s: how many seconds pass between two looks into the directory.
           on_progress: called before and after each batch.
@@ -173,52 +181,61 @@ class CheckpointSweep:
         for name, value in (("until_step", until_step), ("idle_timeout_s", idle_timeout_s), ("poll_s", poll_s)):
             if value is not None and value < 0:
                 raise ArgumentError(f"{name} must be at least 0, found {value}.")
-        folder, seen, last_news = CheckpointFolder(directory), set[str](), time.monotonic()
+        folder, tries, last_news = CheckpointFolder(directory), Tries(poll_s), time.monotonic()
+        met_any = False
         with self._files.locked():
-            while True:
-                found = folder.finished()
-                news = [checkpoint for checkpoint in found if checkpoint.identity not in seen]
-                if news:
-                    self._evaluate_all(folder.path, news, on_progress)
-                    seen |= {checkpoint.identity for checkpoint in news}
-                    last_news = time.monotonic()
-                    report = self._write_report(folder.path, found)
-                    on_wait(report)
-                    continue
-                over = idle_timeout_s is not None and time.monotonic() - last_news >= idle_timeout_s
-                if over or (until_step is not None and any(found.step >= until_step for found in found)):
-                    break
-                time.sleep(poll_s)
-            if not seen:
+            self._ledger.begin()
+            with self._written(lambda: Look.of(folder, folder.finished())):
+                while True:
+                    found = folder.finished()
+                    tries.note_unreadable(folder.unreadable)
+                    news = tries.new(found)
+                    if todo := news or tries.due(found):
+                        self._evaluate_all(folder.path, todo, on_progress, tries)
+                        met_any, last_news = True, time.monotonic() if news else last_news
+                        on_wait(self._ledger.write(Look.of(folder, found)))
+                        continue
+                    over = idle_timeout_s is not None and time.monotonic() - last_news >= idle_timeout_s
+                    steps = (*(checkpoint.step for checkpoint in found), *folder.unreadable)
+                    met = until_step is not None and any(step >= until_step for step in steps)
+                    if over or (met and tries.is_over(found, folder.unreadable)):
+                        break
+                    time.sleep(poll_s)
+            if not met_any:
                 folder.check()
-            self._damaged |= {step: str(error) for step, error in folder.unreadable.items()}
-            return self._write_report(folder.path, folder.finished())
+            return self._ledger.write(Look.of(folder, folder.settled()))
 
     def report(self, directory: str | os.PathLike[str]) -> SweepReport:
         """The results that there are for the checkpoints that stand, or stood, in the directory; evaluates nothing."""
         folder = CheckpointFolder(directory)
-        return self._report(folder.path, folder.finished())
+        return self._ledger.report(Look.of(folder, folder.finished()))
 
-    def _evaluate_all(self, directory: str, checkpoints: Sequence[Checkpoint], on_progress: OnProgress) -> None:
+    def _evaluate_all(
+        self, directory: str, checkpoints: Sequence[Checkpoint], on_progress: OnProgress, tries: Tries
+    ) -> None:
         for number, checkpoint in enumerate(checkpoints):
+            trouble, succeeded = None, False
             try:
-                self._run.evaluate(directory, checkpoint, on_progress, len(checkpoints) - number)
-            except CheckpointLostError as error:
-                logging.warning("%s", error)
-                self._lost[checkpoint.step] = str(error)
+                succeeded = self._run.evaluate(directory, checkpoint, on_progress, len(checkpoints) - number)
             except CheckpointError as error:
-                logging.error("%s", error)
-                self._damaged[checkpoint.step] = str(error)
+                trouble = error
+            self._ledger.met(checkpoint, trouble)
+            tries.note(checkpoint.identity, succeeded)
 
-    def _report(self, directory: str, checkpoints: Iterable[Checkpoint]) -> SweepReport:
-        keys = {task.name: task.key for task in self._tasks}
-        identities = frozenset(checkpoint.identity for checkpoint in checkpoints)
-        entries = self._files.entries(keys, directory, identities)
-        there = {entry.step for entry in entries}
-        lost = {step: why for step, why in self._lost.items() if step not in there}
-        return SweepReport(tuple(entries), lost, dict(self._damaged))
+    @contextlib.contextmanager
+    def _written(self, look: Callable[[], Look]) -> Iterator[None]:
+        """Where something ends the block too early, `results.jsonl` is written all the same."""
+        try:
+            yield
+        except CallbackError as carried:
+            self._write_after(carried.error, look)
+            raise carried.error from carried.error.__cause__
+        except BaseException as error:
+            self._write_after(error, look)
+            raise
 
-    def _write_report(self, directory: str, checkpoints: Iterable[Checkpoint]) -> SweepReport:
-        report = self._report(directory, checkpoints)
-        self._files.write_results(list(report.entries))
-        return report
+    def _write_after(self, error: BaseException, look: Callable[[], Look]) -> None:
+        try:
+            self._ledger.write(look())
+        except LoggerError as second:  # of a disk that is full the first error told
+            error.add_note(f"{RESULTS} is not up to date: {second}")

@@ -44,6 +44,19 @@ OnProgress = Callable[[Progress], None]
 
 
 @final
+class CallbackError(BaseException):
+    """Carries what `on_progress` raised past all that takes an exception for the model's or the checkpoint's.
+
+    Attributes:
+      error: what it raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@final
 @dataclasses.dataclass(frozen=True)
 class SweepRun:
     """What a sweep does with each checkpoint."""
@@ -53,28 +66,37 @@ class SweepRun:
     files: SweepFiles
     batch_size: int
 
-    def entry(self, checkpoint: Checkpoint, task: SweepTask) -> SweepEntry | None:
-        """What is known of the task at the checkpoint; None if nothing is."""
-        return self.files.entry(checkpoint, task.name, task.key)
-
-    def evaluate(self, directory: str, checkpoint: Checkpoint, on_progress: OnProgress, num_left: int) -> None:
+    def evaluate(self, directory: str, checkpoint: Checkpoint, on_progress: OnProgress, num_left: int) -> bool:
         """Evaluates those tasks that have no result for the checkpoint; one that failed is tried again.
 
+        Where the checkpoint cannot be read, tasks whose outputs are all kept are judged nevertheless.
+
+        Returns:
+          Whether nothing failed.
+
         Raises:
-          CheckpointLostError: it was deleted or replaced meanwhile.
-          CheckpointError: it cannot be read.
+          CheckpointLostError: it was deleted or replaced meanwhile, and a task needs it.
+          CheckpointError: it cannot be read, and a task needs it.
           LoggerError: results cannot be written.
+          CallbackError: `on_progress` raised.
         """
+        trouble: list[CheckpointError] = []
 
         @functools.cache
         def params() -> Tree:  # read once, and only if an output is missing
+            if trouble:
+                raise trouble[0]
             return restore_whole(checkpoint, self.model.restore)
 
+        failed = False
         for task in self.tasks:
-            earlier = self.entry(checkpoint, task)
-            if earlier is not None and not earlier.failures:
+            if self.files.is_done(checkpoint, task.name, task.key):
                 continue
-            judged = self._judged(checkpoint, task, params, on_progress, num_left)
+            try:
+                judged = self._judged(checkpoint, task, params, on_progress, num_left)
+            except CheckpointError as error:
+                trouble.append(error)
+                continue
             entry = SweepEntry(
                 checkpoint.step,
                 checkpoint.identity,
@@ -85,6 +107,10 @@ class SweepRun:
                 judged.failures,
             )
             self.files.add(checkpoint, task.key, directory, entry, judged.write_rows, judged.values)
+            failed = failed or bool(judged.failures)
+        if trouble:
+            raise trouble[0]
+        return not failed
 
     def _judged(
         self,
@@ -102,7 +128,10 @@ class SweepRun:
 
             def tell() -> None:
                 count = kept.num_examples
-                on_progress(Progress(checkpoint.step, task.name, name, kept.num_kept, count, num_left))
+                try:
+                    on_progress(Progress(checkpoint.step, task.name, name, kept.num_kept, count, num_left))
+                except Exception as error:
+                    raise CallbackError(error) from error
 
             return keeping(kept, lambda dataset: self.model.model_fn(kind, params(), dataset), tell)
 

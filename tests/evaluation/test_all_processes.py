@@ -16,7 +16,7 @@ def test_what_the_first_process_finds_or_raises_reaches_all():
     assert second["broken_metric"].startswith("ProcessError") and "no such share" in second["broken_metric"]
     assert first["lost_output"].startswith("ProcessError") and "process 1" in first["lost_output"]
     assert second["lost_output"].startswith("ModelOutputError")
-    assert first["unpicklable"].startswith("MetricError: Sharing the metrics' values") and "a lock" in first["unpicklable"]
+    assert first["unpicklable"].startswith("MetricError: Sharing the metrics'") and "a lock" in first["unpicklable"]
     assert second["unpicklable"].startswith("ProcessError") and "process 0 has does not pickle" in second["unpicklable"]
     assert first["leaving"].startswith("ProcessError") and "process 1: SystemExit: time is up" in first["leaving"]
     assert second["leaving"] == "SystemExit: time is up"

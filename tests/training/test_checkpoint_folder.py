@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import jax
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 from evalkit.errors import ArgumentError, CheckpointError, CheckpointLostError
-from evalkit.training.checkpoint_folder import CheckpointFolder, restore_whole
+from evalkit.evaluations.checkpoint import Checkpoint
+from evalkit.training.checkpoint_folder import CheckpointFolder, folder_of, restore_whole
 from tests.training.bigrams import TEMPLATE, model, save
 from tests.training.racing_writer import uniform
 
@@ -55,14 +57,44 @@ def test_of_checkpoints_that_come_and_go_no_part_is_read(tmp_path, kind):
 def test_checkpoints_by_step_and_what_is_none_of_them(tmp_path):
     save(tmp_path, 3, 20)
     (tmp_path / "40.orbax-checkpoint-tmp-7").mkdir()
-    (tmp_path / "50").mkdir()
-    (tmp_path / "logs").mkdir()
+    for name in ("50", "notes_2024/more", "runs_7/100/default", "logs"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("notes_2024/more/notes.txt", "runs_7/100/default/_METADATA"):
+        (tmp_path / name).touch()
+    for name in ("60", "70/default"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "commit_success.txt").touch()
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "20").rename(tmp_path / "checkpoint_20")
     folder = CheckpointFolder(tmp_path)
     assert [checkpoint.step for checkpoint in folder.finished()] == [3, 20]
-    assert list(folder.unreadable) == [50]
+    assert list(folder.unreadable) == [60, 70]
     folder.check()
+
+
+def test_what_is_being_deleted_is_not_unreadable(tmp_path):
+    folder = CheckpointFolder(save(tmp_path, 5, 6))
+    (tmp_path / "6" / "default" / "_METADATA").unlink()
+    deletion = threading.Timer(0.1, shutil.rmtree, [tmp_path / "6"])
+    deletion.start()
+    assert [checkpoint.step for checkpoint in folder.settled()] == [5]
+    assert not folder.unreadable
+    deletion.join()
+
+
+def test_of_two_checkpoints_of_a_step_one_counts(tmp_path):
+    save(tmp_path, 5, 6)
+    (tmp_path / "6").rename(tmp_path / "checkpoint_5")
+    folder = CheckpointFolder(tmp_path)
+    assert [(found.step, found.path) for found in folder.finished()] == [(5, str(tmp_path / "5" / "default"))]
+
+
+def test_the_folder_of_a_checkpoint(tmp_path):
+    [of_step] = CheckpointFolder(save(tmp_path, 5)).finished()
+    assert folder_of(of_step) == str(tmp_path)
+    (tmp_path / "5" / "default").rename(tmp_path / "checkpoint_7")
+    assert folder_of(Checkpoint.find(tmp_path / "checkpoint_7", 7)) == str(tmp_path)
+    assert folder_of(Checkpoint.find(tmp_path / "checkpoint_7", 8)) == str(tmp_path)
 
 
 def test_a_checkpoint_in_the_place_of_another_is_another(tmp_path):
@@ -108,9 +140,12 @@ def test_what_is_wrong_with_a_folder_without_checkpoints(tmp_path):
     with pytest.raises(CheckpointError, match="is empty"):
         CheckpointFolder(tmp_path).check()
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(CheckpointError, match=r"called like their step; found notes\.txt"):
+    with pytest.raises(CheckpointError, match=r"with a file _METADATA in them; found notes\.txt"):
         CheckpointFolder(tmp_path).check()
     (tmp_path / "7").mkdir()
+    with pytest.raises(CheckpointError, match=r"with a file _METADATA in them; found 7, notes\.txt"):
+        CheckpointFolder(tmp_path).check()
+    (tmp_path / "7" / "commit_success.txt").touch()
     with pytest.raises(CheckpointError, match=r"no finished checkpoint in .* Of step 7"):
         CheckpointFolder(tmp_path).check()
     with pytest.raises(ArgumentError, match="is a single checkpoint"):

@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import collections
 import dataclasses
 import json
 import math
-import shutil
-import time
 
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from evalkit.errors import (
     ArgumentError,
     ArgumentTypeError,
-    CheckpointError,
     DuplicateNameError,
     EvaluationError,
     InUseError,
@@ -26,42 +21,11 @@ from evalkit.metrics import exact_match, mean_log_likelihood
 from evalkit.training import CheckpointModel, CheckpointSweep
 from evalkit.training.sweep_files import SweepFiles
 from tests.training.bigrams import SIZE, TEMPLATE, letters_task, model, save
-from tests.training.test_checkpoint_folder import writer
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    return save(tmp_path_factory.mktemp("run") / "checkpoints", 0, 50, 100)
-
-
-@pytest.fixture
-def copied(checkpoints, tmp_path):
-    return shutil.copytree(checkpoints, tmp_path / "copied")
-
-
-def sweep(results, tasks=None, **settings):
-    return CheckpointSweep(model(), tasks or letters_task(), results, **{"batch_size": 16, **settings})
-
-
-def share(targets, predictions):
-    return {"share": sum(map(str.__eq__, targets, predictions)) / len(targets)}
-
-
-def failing(targets, predictions):
-    raise KeyError("no such answer")
+from tests.training.sweeps import failing, points, share, sweep
 
 
 def finish_reasons(targets, predictions, aux_values):
     return {"long": aux_values["finish_reasons"].tolist().count("length")}
-
-
-def logged(folder):
-    return collections.Counter(
-        (event.step, value.tag)
-        for path in folder.glob("events.out.tfevents.*")
-        for event in EventFileLoader(str(path)).Load()
-        for value in event.summary.value
-    )
 
 
 def test_every_checkpoint_is_evaluated_once(checkpoints, tmp_path):
@@ -87,7 +51,8 @@ def test_what_is_written(checkpoints, tmp_path):
     assert len(rows) == 60
     assert all(row["target"] == row["prediction"] for row in rows)
     tags = ("eval/letters/exact_match", "eval/letters/mean_log_likelihood")
-    assert logged(tmp_path / "log") == {(step, tag): 1 for step in (0, 50, 100) for tag in tags}
+    expected = {(e.step, tag): [e.metrics[tag.split("/")[-1]]] for e in report.entries for tag in tags}
+    assert points(tmp_path / "log") == {at: pytest.approx(values) for at, values in expected.items()}
 
 
 def test_a_metric_that_changes_judges_what_is_kept(checkpoints, tmp_path):
@@ -137,7 +102,7 @@ def test_what_fails_is_told_and_tried_again(checkpoints, tmp_path):
     asked = []
     sweep(tmp_path, letters_task(metric_fns=[exact_match, failing])).run(checkpoints, asked.append)
     assert {progress.num_done for progress in asked} == {60}
-    assert set(logged(tmp_path).values()) == {1}
+    assert set(map(len, points(tmp_path).values())) == {1}
 
 
 def test_a_model_that_gives_nan_fails_alone(tmp_path):
@@ -152,23 +117,6 @@ def test_a_model_that_gives_nan_fails_alone(tmp_path):
     assert list(report.damaged) == [70]
     with pytest.raises(EvaluationError, match="2 failure"):
         report.raise_failures()
-
-
-def test_results_of_checkpoints_that_are_gone_are_still_reported(copied, tmp_path):
-    sweep(tmp_path / "results").run(copied)
-    shutil.rmtree(copied / "0")
-    report = sweep(tmp_path / "results").run(copied)
-    assert [entry.step for entry in report.entries] == [0, 50, 100]
-
-
-def test_a_checkpoint_that_is_deleted_while_others_are_evaluated(copied, tmp_path):
-    def delete(progress):
-        shutil.rmtree(copied / "50", ignore_errors=True)
-
-    report = sweep(tmp_path / "results").run(copied, delete)
-    assert [entry.step for entry in report.entries] == [0, 100]
-    assert list(report.lost) == [50]
-    report.raise_failures()
 
 
 def test_rows_that_were_changed_do_not_count(checkpoints, tmp_path):
@@ -192,29 +140,6 @@ def test_one_checkpoint(checkpoints, tmp_path):
     report = sweep(tmp_path).evaluate(Checkpoint.find(checkpoints))
     assert [(entry.step, entry.metrics["exact_match"]) for entry in report.entries] == [(100, 1.0)]
     assert sweep(tmp_path).report(checkpoints) == report
-
-
-def test_checkpoints_are_followed_while_they_are_written_and_deleted(tmp_path):
-    process = writer(tmp_path / "run", 12, "bigrams")
-    try:
-        report = sweep(tmp_path / "results").follow(tmp_path / "run", until_step=12, idle_timeout_s=60, poll_s=0.02)
-    finally:
-        process.wait(timeout=60)
-    assert report.entries[-1].step == 12
-    expected = sweep(tmp_path / "expected").run(save(tmp_path / "again", *(entry.step for entry in report.entries)))
-    assert [e.metrics for e in report.entries] == [e.metrics for e in expected.entries]
-
-
-def test_following_ends_when_nothing_comes(checkpoints, tmp_path):
-    waits = []
-    begin = time.monotonic()
-    report = sweep(tmp_path).follow(checkpoints, idle_timeout_s=0.3, poll_s=0.05, on_wait=waits.append)
-    assert 0.3 <= time.monotonic() - begin < 60
-    assert waits == [report]
-    with pytest.raises(CheckpointError, match="There is no folder"):
-        sweep(tmp_path).follow(tmp_path / "none", idle_timeout_s=0.1, poll_s=0.05)
-    with pytest.raises(ArgumentError, match="poll_s must be at least 0, found -1"):
-        sweep(tmp_path).follow(checkpoints, poll_s=-1)
 
 
 def test_the_best_checkpoint(checkpoints, tmp_path):
