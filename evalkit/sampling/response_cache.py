@@ -1,7 +1,7 @@
 """Responses are kept on disk, so that nothing is computed twice: not later, not at the same time, not elsewhere.
 
     cache = ResponseCache("runs/responses.sqlite")
-    client = CachedClient(OpenAIClient("gpt-5-mini"), cache)
+    client = CachedClient(OpenAIClient("gpt-4.1-mini"), cache)
 
 Several clients may share a cache, since a response is kept under everything that changes it. Of equal requests at the
 same time one is computed, in this process or another one, and the others get its response. Errors are not kept.
@@ -10,6 +10,8 @@ same time one is computed, in this process or another one, and the others get it
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -23,8 +25,10 @@ from evalkit.errors import ArgumentTypeError, CacheError
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling.claims import Claims
 from evalkit.sampling.client import Prompt, SampleRequest, SampleResponse, SamplingClient
-from evalkit.sampling.response_store import ResponseStore
+from evalkit.sampling.response_store import Item, ResponseStore
 from evalkit.sampling.responses_json import decoded_response, encoded_response, response_key
+
+_SHOWN = 200
 
 
 @final
@@ -44,20 +48,25 @@ class ResponseCache:
         self._path = Path(path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._claims = Claims(self._path.with_name(self._path.name + ".lock"))
         except OSError as error:
             raise CacheError(f"The response cache {self._path} cannot be opened: {error}.") from error
-        self._store = ResponseStore(self._path, self._claims)
-        self._flights: dict[bytes, Future[SampleResponse]] = {}
+        self._claims = Claims(self._path.with_name(self._path.name + ".lock"))
+        try:
+            self._store = ResponseStore(self._path, self._claims)
+        except BaseException:
+            self._claims.close()
+            raise
+        self._flights: dict[bytes, Future[SampleResponse | None]] = {}
         self._boarding = threading.Lock()
-        self._closed = False
+        self._closed = self._complained = False
 
     def get(self, key: bytes) -> SampleResponse | None:
         """The response of a key; None if there is none.
 
         Raises:
-          CacheError: the file is damaged.
+          CacheError: the file is damaged, or the cache is closed.
         """
+        self._check_open()
         encoded = self._store.get(key)
         if encoded is None:
             return None
@@ -69,19 +78,23 @@ class ResponseCache:
     def put(self, items: Iterable[tuple[bytes, SampleResponse]]) -> Future[None]:
         """Keeps responses; the future is done when they are in the file, or has a CacheError.
 
-        A response that JSON does not give back as it was (a log-probability that is not finite) is not kept.
+        A response that JSON does not give back as it was (a log-probability that is not finite) is not kept, which is
+        logged once.
+
+        Raises:
+          CacheError: the cache is closed.
         """
-        pairs = ((key, encoded_response(response)) for key, response in items)
-        return self._store.put([(key, encoded) for key, encoded in pairs if encoded is not None])
+        self._check_open()
+        return self._store.put(self._encoded(items))
 
     async def get_or_compute(self, key: bytes, compute: Callable[[], Awaitable[SampleResponse]]) -> SampleResponse:
         """The response of a key, which is computed if there is none, and by one alone of all who ask for it.
 
         What `compute` raises reaches all who wait in this process. If the one who computes is cancelled, or its process
-        dies, another of those who wait computes.
+        dies, another of those who wait computes. A response that was computed is returned whatever becomes of the file.
 
         Raises:
-          CacheError: the file is damaged.
+          CacheError: the file is damaged, or the cache is closed and nobody computes this response already.
           Exception: whatever `compute` raises.
         """
         while True:
@@ -95,46 +108,76 @@ class ResponseCache:
                     flight = self._flights[key] = Future()
             if leads:
                 return await self._computed(key, flight, compute)
-            try:
-                return await asyncio.shield(asyncio.wrap_future(flight))
-            except asyncio.CancelledError:
-                if not flight.cancelled():
-                    raise  # it is this one that was cancelled, not the one who computes
+            found = await asyncio.shield(asyncio.wrap_future(flight))
+            if found is not None:
+                return found
 
     async def _computed(
-        self, key: bytes, flight: Future[SampleResponse], compute: Callable[[], Awaitable[SampleResponse]]
+        self, key: bytes, flight: Future[SampleResponse | None], compute: Callable[[], Awaitable[SampleResponse]]
     ) -> SampleResponse:
+        """Computes for all who wait. If it is cancelled they get None, and one of them is to compute."""
         try:
-            async with self._claims.claimed(key):
-                found = self.get(key)  # another process may have been faster
-                if found is None:
-                    found = await compute()
-                    await self._kept(key, found)
+            await self._claims.claim(key)
+            kept = self.get(key)  # another process may have been faster
+            found = await compute() if kept is None else kept
+            values = self._encoded([(key, found)]) if kept is None else []
         except BaseException as error:
-            with self._boarding:
-                del self._flights[key]
+            self._land(key)
             if isinstance(error, Exception):
                 flight.set_exception(error)
             else:
-                flight.cancel()
+                flight.set_result(None)
             raise
-        with self._boarding:
-            del self._flights[key]
         flight.set_result(found)
+        written = self._store.put(values)
+        written.add_done_callback(functools.partial(self._end, key))  # also if this one is cancelled meanwhile
+        with contextlib.suppress(Exception):  # `_end` tells: a full disk must not cost an answer that is there
+            await asyncio.shield(asyncio.wrap_future(written))
         return found
 
-    async def _kept(self, key: bytes, response: SampleResponse) -> None:
-        try:
-            await asyncio.shield(asyncio.wrap_future(self.put([(key, response)])))
-        except CacheError as error:  # a full disk must not cost an answer that is there
-            logging.log_first_n(logging.ERROR, "Responses are not kept: %s", 1, error)
+    def _end(self, key: bytes, written: Future[None]) -> None:
+        self._land(key)
+        if (error := written.exception()) is not None:
+            self._complain(str(error))
+
+    def _land(self, key: bytes) -> None:
+        self._claims.release(key)  # before another one in this process can make the same claim
+        with self._boarding:
+            del self._flights[key]
+
+    def _encoded(self, items: Iterable[tuple[bytes, SampleResponse]]) -> list[Item]:
+        values: list[Item] = []
+        for key, response in items:
+            encoded = encoded_response(response)
+            if encoded is None:
+                self._complain(f"JSON does not give back as it is {response!r:.{_SHOWN}}")
+            else:
+                values.append((key, encoded))
+        return values
+
+    def _complain(self, why: str) -> None:
+        if not self._complained:
+            self._complained = True
+            logging.error("Not all responses are kept in %s, which is said once: %s", self._path, why)
+
+    def _check_open(self) -> None:
+        if self._closed or self._claims.closed:
+            raise CacheError(
+                f"The response cache {self._path} is closed, or was opened before this process was forked off. Open "
+                "another ResponseCache."
+            )
 
     def close(self) -> None:
-        """Writes what is to be written, and closes the file. Closing twice is fine."""
-        if not self._closed:
+        """Writes what is to be written, and closes the file. Closing twice is fine.
+
+        Whoever has a response computed meanwhile gets it, and it is not kept.
+        """
+        with self._boarding:
+            if self._closed or self._claims.closed:
+                return
             self._closed = True
-            self._store.close()
-            self._claims.close()
+        self._store.close()
+        self._claims.close()
 
     def __enter__(self) -> Self:
         return self
@@ -167,7 +210,7 @@ class CachedClient(SamplingClient):
         return self._identity
 
     async def sample(self, prompt: Prompt, sampling: SamplingParams, *, example: int = 0) -> SampleResponse:
-        """See `SamplingClient`; also raises CacheError if the cache is damaged."""
+        """See `SamplingClient`; also raises CacheError if the cache is damaged or closed."""
         request = SampleRequest(prompt, sampling, example)
         key = response_key(self._identity, request)
         return await self._cache.get_or_compute(

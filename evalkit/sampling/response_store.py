@@ -41,10 +41,14 @@ class ResponseStore:
         self._adding = threading.Lock()
         self._items: list[Item] = []
         self._written: Future[None] = Future()
-        self._writing = False
+        self._writing = self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="evalkit-responses")
-        with claims.alone():  # the first to come makes the table; changing to a log needs the file for itself
-            self._set_up()
+        try:
+            with claims.alone():  # the first to come makes the table; changing to a log needs the file for itself
+                self._set_up()
+        except BaseException:
+            self.close()
+            raise
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key; None if it has none.
@@ -58,23 +62,29 @@ class ResponseStore:
 
     def put(self, items: list[Item]) -> Future[None]:
         """Writes values; the future is done when they are in the file, or has a CacheError."""
-        if not items:
-            nothing: Future[None] = Future()
-            nothing.set_result(None)
-            return nothing
         with self._adding:
-            self._items += items
-            written = self._written
+            if not items:
+                return _done(None)
             if not self._writing:
+                try:
+                    self._thread.submit(self._write_all)
+                except RuntimeError as error:  # closed, or the interpreter is about to end
+                    return _done(CacheError(f"The response cache {self._path} takes no more responses: {error}."))
                 self._writing = True
-                self._thread.submit(self._write_all)
-            return written
+            self._items += items
+            return self._written
 
     def close(self) -> None:
         """Writes what is to be written, and closes the file."""
+        with self._adding:
+            self._closed = True
         self._thread.shutdown()
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(IndexError):  # what others, who also close, have left
+            while True:
+                self._idle.pop().close()
 
     def _write_all(self) -> None:
         while True:
@@ -131,6 +141,8 @@ class ResponseStore:
                 yield connection
             finally:
                 self._idle.append(connection)
+                if self._closed:
+                    self._close_idle()
         except sqlite3.Error as error:
             raise CacheError(
                 f"The response cache {self._path} cannot be used: {error}. If the file is damaged, delete it."
@@ -138,6 +150,19 @@ class ResponseStore:
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
-        # A power failure may take the last responses, never the file: they can be computed again.
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            # A power failure may take the last responses, never the file: they can be computed again.
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+
+def _done(error: CacheError | None) -> Future[None]:
+    future: Future[None] = Future()
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+    return future

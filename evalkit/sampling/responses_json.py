@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -21,17 +22,25 @@ _FORM = 1  # of what is kept; another one has other keys
 
 
 def encoded_response(response: SampleResponse) -> bytes | None:
-    """The response as JSON; None for one that JSON does not give back as it was: a number that is not finite, or a
-    surrogate that stands alone.
+    """The response as JSON, numbers of numpy as those of Python; None for one that JSON does not give back as it was: a
+    number that is not finite, or a surrogate that stands alone.
     """
-    rows = [[found.tokens, found.text, found.log_probs, found.stop_reason] for found in response.sequences]
+    count = response.prompt_tokens
     try:
-        encoded = orjson.dumps([rows, response.prompt_tokens, response.truncated])
-    except orjson.JSONEncodeError:
+        rows = [
+            [_all(int, found.tokens), found.text, _all(float, found.log_probs), found.stop_reason]
+            for found in response.sequences
+        ]
+        encoded = orjson.dumps([rows, None if count is None else int(count), bool(response.truncated)])
+    except (TypeError, ValueError):  # orjson's own error is one of them
         return None
     if b"null" in encoded and decoded_response(encoded) != response:  # orjson writes null for what is not finite
         return None
     return encoded
+
+
+def _all(kind: Callable[[Any], Any], values: tuple[Any, ...] | None) -> list[Any] | None:
+    return None if values is None else list(map(kind, values))
 
 
 def decoded_response(encoded: bytes) -> SampleResponse:
@@ -52,14 +61,21 @@ def _sequence(tokens: Any, text: Any, log_probs: Any, stop_reason: Any) -> Sampl
 
 def response_key(identity: str, request: SampleRequest) -> bytes:
     """32 bytes that depend on everything that changes the answer: the client, all sampling parameters, the prompt, text
-    or ids, and the example.
+    or ids, and the example. At temperature 0 nothing is drawn, so there neither the seed nor the example matters.
     """
-    prompt = request.prompt
+    prompt, sampling, example = request.prompt, request.sampling, request.example
+    if sampling.temperature == 0:
+        sampling, example = _unseeded(sampling), 0
     if isinstance(prompt, str):
         told = b"text:" + prompt.encode("utf-8", "surrogatepass")
     else:
         told = b"ids:" + ",".join(map(str, prompt)).encode()
-    return hashlib.sha256(b"%b%d:%b" % (_prefix(identity, request.sampling), request.example, told)).digest()
+    return hashlib.sha256(b"%b%d:%b" % (_prefix(identity, sampling), example, told)).digest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _unseeded(sampling: SamplingParams) -> SamplingParams:
+    return dataclasses.replace(sampling, seed=0)
 
 
 @functools.lru_cache(maxsize=1024)

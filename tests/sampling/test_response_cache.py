@@ -165,6 +165,13 @@ def test_the_same_request_has_the_same_key_however_it_is_written():
     assert response_key("a", SampleRequest([1, 2], sampling, 0)) == response_key("a", SampleRequest((1, 2), same))
 
 
+def test_a_greedy_answer_is_found_whatever_the_seed_and_the_example():
+    greedy = dataclasses.replace(RANDOM, temperature=0.0)
+    keys = {response_key("a", SampleRequest("x", dataclasses.replace(greedy, seed=n), n)) for n in range(3)}
+    assert len(keys) == 1
+    assert keys != {response_key("a", SampleRequest("x", dataclasses.replace(greedy, max_new_tokens=7)))}
+
+
 sequences = st.builds(
     SampledSequence,
     st.none() | st.just((1, 2)),
