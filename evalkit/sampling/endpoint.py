@@ -3,30 +3,26 @@
     client = OpenAIClient("qwen3", base_url="http://localhost:8000/v1", api_key="none", extensions=("top_k",))
 
 What fails in passing (429, 500, a body that is no JSON, no connection, no answer in time) is asked again after a pause.
-What the endpoint refuses is an error at once.
+What the endpoint refuses, and what it would do no better another time, is an error at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import hashlib
-import math
-import time
-from collections.abc import Mapping
 from typing import Any, final
 
 from evalkit.errors import ArgumentError, SamplingError, missing_extra
-from evalkit.inference.arguments import whole_number
+from evalkit.inference.arguments import real_number, whole_number
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling.client import Prompt, SampleRequest, SampleResponse, SamplingClient
 from evalkit.sampling.endpoint_answers import response_of
-from evalkit.sampling.endpoint_requests import Extension, RequestForm, TokenLimit
+from evalkit.sampling.endpoint_failures import asked_pause_s, is_passing
+from evalkit.sampling.endpoint_requests import FORM, Extension, RequestForm, TokenLimit
 from evalkit.sampling.loop_thread import LoopThread
 from evalkit.sampling.retrying import Retrying, TransientFailure
 
 _SHOWN = 300
-_PASSING = (408, 409, 425, 429)  # these, and all from 500 on
 
 
 @final
@@ -57,7 +53,8 @@ class OpenAIClient(SamplingClient):
           api_key: None for what `OPENAI_API_KEY` says. Servers that want none take any.
           chat: whether to use chat completions, each prompt the turn of a user; else completions, which also take ids.
           system: what each chat begins with.
-          log_probs: whether to ask for log-probabilities.
+          log_probs: whether to ask for log-probabilities. An answer from which a stop string had to be cut, since the
+            server left it in, has none: nothing tells which of them belong to what is left.
           token_limit: under which name a chat is told `max_new_tokens`; older servers know "max_tokens" only.
           extensions: what the endpoint takes beyond OpenAI's API, such as "top_k" and "stop_token_ids" of vLLM.
           revision: any text; change it when the endpoint serves another model under the same name, since nothing else
@@ -67,46 +64,46 @@ class OpenAIClient(SamplingClient):
           retrying: how often to ask and how long to pause; six attempts by default.
 
         Raises:
-          ArgumentError: a value is out of range, or there is no API key.
+          ArgumentError: a value is out of range, or there is no API key, or the URL has no scheme or no host.
+          ArgumentTypeError: a value is of another type.
           MissingExtraError: the `openai` package is not installed.
         """
         openai = _package()
-        if not (math.isfinite(timeout_s) and timeout_s > 0):
-            raise ArgumentError(f"timeout_s must be above 0 and finite, found {timeout_s}.")
+        if real_number("timeout_s", timeout_s) <= 0:
+            raise ArgumentError(f"timeout_s must be above 0, found {timeout_s}.")
         self._form = RequestForm(model, chat, system, log_probs, token_limit, extensions)
         self._retrying, self._timeout_s, self._revision = retrying or Retrying(), timeout_s, revision
         self._places = asyncio.Semaphore(whole_number("max_concurrent", max_concurrent))
         try:
             self._api = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_s, max_retries=0)
-        except openai.OpenAIError as error:
+        except Exception as error:
             raise ArgumentError(f"The endpoint of model {model!r} cannot be asked: {error}") from error
-        self._thread = LoopThread(f"evalkit-{model}")
-        self._closed = False
+        url = self._api.base_url.copy_with(username=None, password=None)  # what is in messages is in logs
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ArgumentError(f"base_url must begin with http:// or https:// and name a host, found '{url}'.")
+        self._url = str(url)
+        self._thread = LoopThread(f"evalkit-{model}", self._api.close)
 
     @property
     def identity(self) -> str:
         """See `SamplingClient`: endpoint, model, revision, and how it is asked."""
-        told = "openai", str(self._api.base_url), self._revision, self._form
+        told = "openai", FORM, self._url, self._revision, self._form
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
     async def sample(self, prompt: Prompt, sampling: SamplingParams, *, example: int = 0) -> SampleResponse:
         """See `SamplingClient`. The seed that the endpoint gets comes of `sampling.seed` and `example`; whether it
         answers alike is its own affair.
         """
-        if self._closed:
-            raise SamplingError("This OpenAIClient is closed; ask before `aclose`, or make another one.")
         arguments = self._form.arguments(SampleRequest(prompt, sampling, example))
         return await asyncio.wrap_future(self._thread.submit(self._asked(arguments, sampling)))
 
     async def aclose(self) -> None:
         """See `SamplingClient`."""
-        if not self._closed:
-            self._closed = True
-            await self._thread.aclose(self._api.close())
+        await self._thread.aclose()
 
     async def _asked(self, arguments: dict[str, Any], sampling: SamplingParams) -> SampleResponse:
         async with self._places:
-            what = f"Model {self._form.model!r} at {self._api.base_url}"
+            what = f"Model {self._form.model!r} at {self._url}"
             return await self._retrying.run(lambda: self._attempt(arguments, sampling, what), what)
 
     async def _attempt(self, arguments: dict[str, Any], sampling: SamplingParams, what: str) -> SampleResponse:
@@ -116,9 +113,9 @@ class OpenAIClient(SamplingClient):
             async with asyncio.timeout(self._timeout_s):  # also for a server that sends a byte now and then
                 raw = await api.with_raw_response.create(**arguments)
         except openai.APIStatusError as error:
-            told = f"status {error.status_code}: {error.response.text[:_SHOWN]!r}"
-            if error.status_code in _PASSING or error.status_code >= 500:
-                raise TransientFailure(told, asked_pause_s(error.response.headers)) from error
+            told, headers = f"status {error.status_code}: {error.response.text[:_SHOWN]!r}", error.response.headers
+            if is_passing(error.status_code, headers, (error.code, error.type)):
+                raise TransientFailure(told, asked_pause_s(headers)) from error
             raise SamplingError(f"{what} refuses the request with {told}") from error
         except (TimeoutError, openai.APITimeoutError) as error:
             raise TransientFailure(f"no answer within {self._timeout_s:g} seconds") from error
@@ -136,22 +133,3 @@ def _package() -> Any:
     except ImportError as error:
         raise missing_extra("openai", "openai", "OpenAIClient") from error
     return openai
-
-
-def asked_pause_s(headers: Mapping[str, str]) -> float | None:
-    """How many seconds `Retry-After` asks to wait, given as seconds or as a date; None if it is missing or senseless.
-
-    >>> asked_pause_s({"retry-after": "1.5"}), asked_pause_s({"retry-after": "soon"})
-    (1.5, None)
-    """
-    told = headers.get("retry-after")
-    if told is None:
-        return None
-    try:
-        seconds = float(told)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
-        except ValueError:
-            return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None

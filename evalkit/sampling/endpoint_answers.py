@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,16 +32,16 @@ def response_of(body: str, sampling: SamplingParams, *, chat: bool, log_probs: b
 
     Raises:
       TransientFailure: it is no JSON, or not what was asked; a server that is overloaded may answer so.
-      SamplingError: the endpoint disregards what was asked: answers are longer, or have no log-probabilities.
+      SamplingError: the endpoint disregards what was asked: answers are longer or of another number, or have no
+        log-probabilities, or some that are no numbers.
     """
     try:
         found = json.loads(body)
     except ValueError as error:
         raise TransientFailure(f"the body is no JSON ({error}): {body[:_SHOWN]!r}") from error
     choices = found.get("choices") if isinstance(found, dict) else None
-    if not isinstance(choices, list) or len(choices) != sampling.num_samples:
-        number = len(choices) if isinstance(choices, list) else "no"
-        raise TransientFailure(f"there must be {sampling.num_samples} choices, found {number}: {body[:_SHOWN]!r}")
+    if not isinstance(choices, list) or not choices:
+        raise TransientFailure(f"there must be {sampling.num_samples} choices, found none: {body[:_SHOWN]!r}")
     try:
         ordered = sorted(choices, key=lambda choice: choice.get("index", 0))
         sequences = tuple(_sequence(choice, sampling, chat, log_probs) for choice in ordered)
@@ -49,6 +50,11 @@ def response_of(body: str, sampling: SamplingParams, *, chat: bool, log_probs: b
         prompt_tokens = usage.get("prompt_tokens")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TransientFailure(f"the answer has another form than expected ({error!r}): {body[:_SHOWN]!r}") from error
+    if len(sequences) != sampling.num_samples:
+        raise SamplingError(
+            f"The endpoint was asked for {sampling.num_samples} answers (n) and gave {len(sequences)}: it disregards "
+            "the number. Ask with num_samples=1, once for each answer that you want, with other seeds."
+        )
     return SampleResponse(sequences, None if prompt_tokens is None else int(prompt_tokens))
 
 
@@ -69,7 +75,12 @@ def _log_probs(choice: Mapping[str, Any], chat: bool) -> tuple[float, ...]:
     values = None if found is None else found.get("content" if chat else "token_logprobs")
     if values is None:
         raise SamplingError("The endpoint was asked for log-probabilities and gave none. Pass log_probs=False.")
-    return tuple(float(value["logprob"] if chat else value) for value in values)
+    numbers = tuple(float(value["logprob"] if chat else value) for value in values)
+    if not all(map(math.isfinite, numbers)):
+        raise SamplingError(
+            f"Log-probabilities are finite numbers, and the endpoint gave {numbers}. Pass log_probs=False."
+        )
+    return numbers
 
 
 def _check_length(completion_tokens: Any, sampling: SamplingParams) -> None:

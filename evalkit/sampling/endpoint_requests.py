@@ -9,12 +9,17 @@ import dataclasses
 import hashlib
 from typing import Any, Literal, final
 
-from evalkit.errors import ArgumentError
+from evalkit.errors import ArgumentError, ArgumentTypeError
+from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling.client import SampleRequest
+
+FORM = 2  # another one when the same request is sent in other words: answers that are kept are found by it
 
 Extension = Literal["top_k", "stop_token_ids"]
 EXTENSIONS: tuple[Extension, ...] = ("top_k", "stop_token_ids")
 """What some servers (vLLM, SGLang) take beyond OpenAI's API."""
+
+_ALL_TOKENS = -1  # the top-k that is none: 0 is out of range for some servers
 
 TokenLimit = Literal["max_completion_tokens", "max_tokens"]
 TOKEN_LIMITS: tuple[TokenLimit, ...] = ("max_completion_tokens", "max_tokens")
@@ -35,6 +40,7 @@ class RequestForm:
 
     Raises:
       ArgumentError: a name is not known or empty, or there is a system message and no chat.
+      ArgumentTypeError: `extensions` is a string.
     """
 
     model: str
@@ -49,7 +55,10 @@ class RequestForm:
             raise ArgumentError("model must be the name that the endpoint knows the model by, found an empty one.")
         if self.token_limit not in TOKEN_LIMITS:
             raise ArgumentError(f"token_limit must be one of {TOKEN_LIMITS}, found {self.token_limit!r}.")
-        object.__setattr__(self, "extensions", tuple(sorted(self.extensions)))
+        given: Any = self.extensions
+        if isinstance(given, str):
+            raise ArgumentTypeError(f"extensions must be several names; found one, {given!r}. Pass ({given!r},).")
+        object.__setattr__(self, "extensions", tuple(sorted(given)))
         for name in self.extensions:
             if name not in EXTENSIONS:
                 raise ArgumentError(f"extensions may be {EXTENSIONS}, found {name!r}.")
@@ -67,8 +76,8 @@ class RequestForm:
         asked: dict[str, Any] = {
             "model": self.model,
             "temperature": float(sampling.temperature),
-            "top_p": float(sampling.top_p),
             "n": sampling.num_samples,
+            **({"top_p": float(sampling.top_p)} if self._tells_top_p(sampling) else {}),
             **({"stop": list(sampling.stop_strings)} if sampling.stop_strings else {}),
             **({"seed": endpoint_seed(sampling.seed, request.example)} if sampling.temperature > 0 else {}),
             **({"extra_body": more} if more else {}),
@@ -91,6 +100,10 @@ class RequestForm:
             **({"logprobs": True} if self.log_probs else {}),
         }
 
+    def _tells_top_p(self, sampling: SamplingParams) -> bool:
+        """Reasoning models refuse to be told; servers that know top-k have defaults of the model's for both."""
+        return sampling.top_p < 1 or "top_k" in self.extensions
+
     def _extended(self, request: SampleRequest) -> dict[str, Any]:
         sampling = request.sampling
         wanted: dict[str, Any] = {"top_k": sampling.top_k, "stop_token_ids": list(sampling.stop_ids)}
@@ -101,7 +114,8 @@ class RequestForm:
                     f"OpenAI's API has no word for {fields[name]} = {value}. If this endpoint takes {name!r}, pass "
                     f"extensions=({name!r},)."
                 )
-        return {name: value for name, value in wanted.items() if value}
+        told = {name: value for name, value in wanted.items() if value}
+        return {"top_k": _ALL_TOKENS, **told} if "top_k" in self.extensions else told
 
 
 def endpoint_seed(seed: int, example: int) -> int:

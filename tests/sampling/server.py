@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 
 
 class Reply(NamedTuple):
-    """What the server does: it waits, then sends status, headers and body; or hangs up if the status is None."""
+    """What the server does: it waits, then sends status, headers and body; or hangs up if the status is None. Of the
+    length that it promises so many bytes never come.
+    """
 
     status: int | None = 200
     body: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     wait_s: float = 0.0
+    missing: int = 0
 
 
 def chat_body(*texts: str, reason: str = "stop", **more: Any) -> str:
@@ -54,7 +57,7 @@ def serving(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[Served]:
                 served.requests.append((self.path, asked))
                 under_way += 1
                 served.most_at_once = max(served.most_at_once, under_way)
-            status, body, headers, wait_s = reply(number, asked)
+            status, body, headers, wait_s, missing = reply(number, asked)
             time.sleep(wait_s)
             with lock:
                 under_way -= 1
@@ -65,9 +68,10 @@ def serving(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[Served]:
                 self.send_response(status)
                 for name, value in (("Content-Type", "application/json"), *headers):
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body.encode())))
+                self.send_header("Content-Length", str(len(body.encode()) + missing))
                 self.end_headers()
                 self.wfile.write(body.encode())
+                self.close_connection = missing > 0
 
         def log_message(self, *arguments: Any) -> None:
             pass

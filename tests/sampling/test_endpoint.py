@@ -1,44 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import json
 import socket
 import sys
-import time
 
 import pytest
 
 from evalkit.errors import ArgumentError, MissingExtraError, SamplingError
 from evalkit.inference.sampling import SamplingParams
-from evalkit.sampling import OpenAIClient, Retrying
-from evalkit.sampling.endpoint import asked_pause_s
+from evalkit.sampling import OpenAIClient
+from tests.sampling.asking import GOOD, QUICK, SAMPLING, ask, one
 from tests.sampling.server import Reply, chat_body, serving
 
 pytest.importorskip("openai", reason="needs the openai package: pip install 'evalkit[openai]'")
-
-SAMPLING = SamplingParams(8)
-QUICK = Retrying(attempts=3, first_pause_s=0.01, longest_pause_s=2.0)
-GOOD = Reply(200, chat_body("four"))
-
-
-def ask(served, *requests, **arguments):
-    """The responses, or the exceptions, to requests of prompt and sampling."""
-
-    async def run():
-        settings = {"base_url": served.base_url, "api_key": "none", "retrying": QUICK, **arguments}
-        async with OpenAIClient("tiny", **settings) as client:
-            asked = (client.sample(prompt, sampling, example=3) for prompt, sampling in requests)
-            return await asyncio.gather(*asked, return_exceptions=True)
-
-    return asyncio.run(run())
-
-
-def one(reply, sampling=SAMPLING, prompt="2+2?", **arguments):
-    """The response to one request, and the requests that a server with one reply got."""
-    with serving(lambda number, asked: reply) as served:
-        (response,) = ask(served, (prompt, sampling), **arguments)
-    return response, served.requests
 
 
 def test_a_chat():
@@ -99,6 +74,7 @@ PASSING = {
     "a list": Reply(200, "[]"),
     "too few choices": Reply(200, '{"choices": []}'),
     "hangs up": Reply(None),
+    "hangs up within the body": Reply(200, chat_body("four"), missing=50),
     "slow": Reply(200, chat_body("late"), wait_s=1.0),
 }
 
@@ -142,26 +118,6 @@ def test_a_refusal_is_an_error_at_once():
     assert len(requests) == 1
 
 
-def test_retry_after_is_obeyed():
-    busy = Reply(429, "{}", (("Retry-After", "0.5"),))
-    start = time.monotonic()
-    with serving(lambda number, asked: busy if number < 1 else GOOD) as served:
-        (response,) = ask(served, ("2+2?", SAMPLING))
-    assert response.text == "four" and time.monotonic() - start >= 0.5
-
-
-def test_a_pause_that_is_too_long_is_not_made():
-    error, requests = one(Reply(429, "{}", (("Retry-After", "3600"),)))
-    assert isinstance(error, SamplingError) and "3600 seconds, and 2 is the longest" in str(error)
-    assert len(requests) == 1
-
-
-def test_retry_after_may_be_a_date():
-    date = email.utils.format_datetime(email.utils.localtime())
-    assert asked_pause_s({"retry-after": date}) == pytest.approx(0, abs=2)
-    assert asked_pause_s({}) is asked_pause_s({"retry-after": "nan"}) is None
-
-
 def test_no_more_than_so_many_at_a_time():
     with serving(lambda number, asked: Reply(200, chat_body("four"), wait_s=0.05)) as served:
         responses = ask(served, *[("2+2?", SAMPLING)] * 12, max_concurrent=3)
@@ -172,6 +128,44 @@ def test_no_more_than_so_many_at_a_time():
 def test_an_endpoint_that_disregards_the_limit_is_found_out():
     error, _ = one(Reply(200, chat_body("x", usage={"prompt_tokens": 1, "completion_tokens": 9})))
     assert isinstance(error, SamplingError) and "9 tokens where at most 8" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "extensions", "told"),
+    [
+        (SAMPLING, (), {}),  # reasoning models refuse to be told
+        (SamplingParams(8, top_p=0.5), (), {"top_p": 0.5}),
+        (SAMPLING, ("top_k",), {"top_p": 1.0, "top_k": -1}),  # such servers have defaults of the model's
+        (SamplingParams(8, top_k=3), ("top_k",), {"top_p": 1.0, "top_k": 3}),
+    ],
+)
+def test_what_is_told_of_the_nucleus(sampling, extensions, told):
+    _, ((_, asked),) = one(GOOD, sampling, extensions=extensions)
+    assert {name: asked[name] for name in ("top_p", "top_k") if name in asked} == told
+
+
+def test_an_endpoint_that_disregards_the_number_of_answers_is_found_out():
+    error, requests = one(GOOD, SamplingParams(8, temperature=1.0, num_samples=2))
+    assert isinstance(error, SamplingError) and "asked for 2 answers (n) and gave 1" in str(error)
+    assert len(requests) == 1
+
+
+def test_log_probabilities_that_are_no_numbers_are_an_error():
+    choice = {
+        "message": {"content": "a"},
+        "finish_reason": "stop",
+        "logprobs": {"content": [{"logprob": float("nan")}]},
+    }
+    error, requests = one(Reply(200, json.dumps({"choices": [choice]})), log_probs=True)
+    assert isinstance(error, SamplingError) and "finite numbers, and the endpoint gave (nan,)" in str(error)
+    assert len(requests) == 1
+
+
+def test_an_answer_whose_stop_string_is_cut_has_no_log_probabilities():
+    choice = {"message": {"content": "a\nb"}, "finish_reason": "stop", "logprobs": {"content": [{"logprob": -1}]}}
+    sampling = SamplingParams(8, stop_strings=("\n",))
+    response, _ = one(Reply(200, json.dumps({"choices": [choice]})), sampling, log_probs=True)
+    assert (response.text, response.sequences[0].log_probs) == ("a", None)
 
 
 def test_log_probabilities_that_do_not_come_are_an_error():
@@ -201,22 +195,21 @@ def test_identity_depends_on_all_that_changes_answers():
     [
         ({"model": ""}, "model must be"),
         ({"timeout_s": 0}, "timeout_s"),
+        ({"timeout_s": "5"}, "timeout_s must be a number, found '5'"),
+        ({"base_url": "localhost:8000/v1"}, "must begin with http:// or https://.* found 'localhost:8000/v1/'"),
+        ({"base_url": "htp://here/v1"}, "must begin with http://"),
+        ({"base_url": "http:///v1"}, "name a host"),
+        ({"base_url": 5}, "cannot be asked"),
         ({"max_concurrent": 0}, "max_concurrent"),
         ({"token_limit": "max"}, "token_limit"),
         ({"extensions": ("min_p",)}, "extensions may be"),
+        ({"extensions": "top_k"}, "extensions must be several names; found one, 'top_k'"),
         ({"system": "x", "chat": False}, "part of a chat"),
     ],
 )
 def test_arguments_are_checked(arguments, says):
     with pytest.raises(ArgumentError, match=says):
         OpenAIClient(**{"model": "tiny", "api_key": "none", **arguments})
-
-
-def test_retrying_checks_itself():
-    with pytest.raises(ArgumentError, match="attempts"):
-        Retrying(attempts=0)
-    with pytest.raises(ArgumentError, match="first_pause_s"):
-        Retrying(first_pause_s=2.0, longest_pause_s=1.0)
 
 
 def test_a_key_is_wanted(monkeypatch):
