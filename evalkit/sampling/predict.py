@@ -1,25 +1,27 @@
 """A sampling client as the functions that an Evaluator calls.
 
-client = CachedClient(OpenAIClient("gpt-5-mini"), ResponseCache("responses.sqlite"))
+client = CachedClient(OpenAIClient("gpt-4.1-mini"), ResponseCache("responses.sqlite"))
 evaluator.evaluate(step=0, predict_fn=predict_fn_of(client, SamplingParams(64), vocabulary))
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
 
-from evalkit.errors import ArgumentError, SamplingError
+from evalkit.errors import ArgumentError
 from evalkit.inference.arguments import whole_number
 from evalkit.inference.feature_prompts import FeaturePrompts, prompts_of_features
 from evalkit.inference.sampling import SamplingParams
-from evalkit.sampling.client import Prompt, SampledSequence, SamplingClient
+from evalkit.sampling.client import Prompt, SamplingClient
 from evalkit.sampling.encoding import Texts
+from evalkit.sampling.example_answers import Asking, ExampleAnswer
+from evalkit.sampling.loop_thread import LoopThread
 
+T = TypeVar("T")
 Pairs = list[tuple[int, Any]]
 Auxiliary = dict[str, list[Any]]
+OnError = Literal["raise", "count"]
 
 
 def predict_fn_of(
@@ -51,13 +53,30 @@ def predict_fn_of(
 
 
 def predict_with_aux_fn_of(
-    client: SamplingClient, sampling: SamplingParams, vocabulary: Any = None, *, max_concurrent: int = 256
+    client: SamplingClient,
+    sampling: SamplingParams,
+    vocabulary: Any = None,
+    *,
+    max_concurrent: int = 256,
+    on_error: OnError = "raise",
 ) -> Callable[[Any], tuple[Pairs, Auxiliary]]:
-    """The Evaluator's `predict_with_aux_fn`: as `predict_fn_of`, and of each answer its `finish_reasons`, and where the
-    client knows them for all `log_probs` of its tokens and their sum `scores`.
+    """The Evaluator's `predict_with_aux_fn`: as `predict_fn_of`, and of each answer its `finish_reasons`, whether the
+    prompt was `truncated`, and where the client knows them for all `log_probs` of its tokens and their sum `scores`.
+
+    It may be the Evaluator's `predict_fn`, too: then examples whose prompt was cut, or that failed, count as such.
+
+    Args:
+      client: as for `predict_fn_of`.
+      sampling: as for `predict_fn_of`.
+      vocabulary: as for `predict_fn_of`.
+      max_concurrent: as for `predict_fn_of`.
+      on_error: what becomes of an example to which there is no answer, which is a SamplingError or a RowError, such as
+        a prompt that an endpoint's filter refuses. "raise" ends the evaluation. "count" gives it an empty answer, the
+        finish reason "error", no log-probabilities and NaN for their sum; `errors` says of each example what happened,
+        "" if nothing did.
 
     Raises:
-      ArgumentError: `sampling` asks for several answers, or a number is out of range.
+      ArgumentError: `sampling` asks for several answers, a number is out of range, or `on_error` is something else.
       ArgumentTypeError: `vocabulary` neither encodes nor decodes.
     """
     if sampling.num_samples != 1:
@@ -65,20 +84,34 @@ def predict_with_aux_fn_of(
             f"The Evaluator takes one answer to each example; num_samples is {sampling.num_samples}. For several, call "
             "`sample`."
         )
+    if on_error not in ("raise", "count"):
+        raise ArgumentError(f"on_error must be 'raise' or 'count', found {on_error!r}.")
     whole_number("max_concurrent", max_concurrent)
     texts = None if vocabulary is None else Texts(vocabulary)
+    asking = Asking(client, sampling, texts is not None, on_error == "count", max_concurrent)
 
     def predict(dataset: Any) -> tuple[Pairs, Auxiliary]:
         examples = prompts_of_features(dataset)
         asked = list(zip(examples.indices, _prompts(examples, texts), strict=True))
-        # In a thread of its own, since the caller's may run an event loop already (notebooks do).
-        with ThreadPoolExecutor(1, thread_name_prefix="evalkit-predict") as thread:
-            found = thread.submit(asyncio.run, _answers(client, sampling, asked, max_concurrent)).result()
+        found = _completed(asking.answers(asked))
         ordered = sorted(found)
-        pairs = [(index, _output(index, found[index], texts is not None)) for index in ordered]
-        return pairs, _auxiliary([found[index] for index in ordered])
+        pairs = [(index, found[index].output) for index in ordered]
+        return pairs, _auxiliary([found[index] for index in ordered], on_error == "count")
 
     return predict
+
+
+def _completed(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns; an interrupt cancels it. It runs in a thread of its own, since the caller's may run an
+    event loop already (notebooks do).
+    """
+    thread = LoopThread("evalkit-predict")
+    running = thread.submit(coroutine)
+    try:
+        return running.result()
+    finally:
+        running.cancel()
+        thread.close()
 
 
 def _prompts(examples: FeaturePrompts, texts: Texts | None) -> list[Prompt]:
@@ -93,41 +126,14 @@ def _prompts(examples: FeaturePrompts, texts: Texts | None) -> list[Prompt]:
     return [texts.text(row[1:] if inputs is None else row) for row in ids]
 
 
-async def _answers(
-    client: SamplingClient, sampling: SamplingParams, asked: list[tuple[int, Prompt]], max_concurrent: int
-) -> dict[int, SampledSequence]:
-    """The answer to each index. The first failure ends all."""
-    found: dict[int, SampledSequence] = {}
-
-    async def work(waiting: Iterator[tuple[int, Prompt]]) -> None:
-        for index, prompt in waiting:
-            try:
-                found[index] = (await client.sample(prompt, sampling, example=index)).sequences[0]
-            except Exception as error:
-                error.add_note(f"This was example {index} of {len(asked)} that an Evaluator asked for.")
-                raise
-
-    waiting = iter(asked)
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(max_concurrent, len(asked))):
-                group.create_task(work(waiting))
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return found
-
-
-def _output(index: int, sequence: SampledSequence, as_text: bool) -> Any:
-    output = sequence.text if as_text else sequence.tokens
-    if output is None:
-        has, remedy = ("tokens", "no vocabulary") if as_text else ("text", "a vocabulary")
-        raise SamplingError(f"The answer to example {index} has {has} only. Pass {remedy}.")
-    return output if as_text else list(output)
-
-
-def _auxiliary(sequences: list[SampledSequence]) -> Auxiliary:
-    auxiliary: Auxiliary = {"finish_reasons": [sequence.stop_reason for sequence in sequences]}
-    if all(sequence.log_probs is not None for sequence in sequences):
-        auxiliary["log_probs"] = [list(sequence.log_probs or ()) for sequence in sequences]
-        auxiliary["scores"] = [sequence.log_prob for sequence in sequences]
+def _auxiliary(answers: list[ExampleAnswer], counts: bool) -> Auxiliary:
+    auxiliary: Auxiliary = {
+        "finish_reasons": [answer.reason for answer in answers],
+        "truncated": [answer.truncated for answer in answers],
+    }
+    if all(answer.log_probs is not None for answer in answers):
+        auxiliary["log_probs"] = [list(answer.log_probs or ()) for answer in answers]
+        auxiliary["scores"] = [answer.score for answer in answers]
+    if counts:
+        auxiliary["errors"] = [answer.error for answer in answers]
     return auxiliary

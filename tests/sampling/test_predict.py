@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
 
 from evalkit.errors import ArgumentError, ArgumentTypeError, SamplingError
+from evalkit.evaluation.verdicts import Endings
 from evalkit.inference.sampling import SamplingParams
 from evalkit.sampling import LiveModelClient, SampledSequence, SampleResponse, predict_fn_of, predict_with_aux_fn_of
 from tests.inference.models import random_rows, small_model
@@ -80,6 +85,53 @@ def test_a_failure_says_which_example():
     assert "example 1 of 2" in caught.value.__notes__[0]
 
 
+class _Refusing(Counting):
+    """Refuses what has an E, and cuts what has a D."""
+
+    async def sample(self, prompt, sampling, *, example=0):
+        if "E" in prompt:
+            raise SamplingError("refused by a filter")
+        response = await super().sample(prompt, sampling, example=example)
+        return SampleResponse(response.sequences, response.prompt_tokens, truncated="D" in prompt)
+
+
+def test_an_example_that_fails_may_be_counted():
+    dataset = prefix_dataset([[2], [4], [3]])
+    pairs, aux = predict_with_aux_fn_of(_Refusing(), GREEDY, Letters(), on_error="count")(dataset)
+    assert pairs == [(0, "C/0"), (1, ""), (2, "D/2")]
+    assert aux["finish_reasons"] == ["stop", "error", "stop"]
+    assert aux["errors"] == ["", "SamplingError: refused by a filter", ""]
+    assert aux["log_probs"][1] == [] and math.isnan(aux["scores"][1]) and aux["scores"][0] < 0
+    endings = Endings.of(np.zeros(3, bool), aux)
+    assert endings.failed.tolist() == [False, True, False] and endings.cut.tolist() == [False, False, True]
+    with pytest.raises(SamplingError, match="refused by a filter"):
+        predict_with_aux_fn_of(_Refusing(), GREEDY, Letters())(dataset)
+
+
+def test_what_is_wrong_with_the_evaluation_is_not_counted():
+    client = LiveModelClient(engine(), small_model("rotary").params, Letters())
+    predict = predict_with_aux_fn_of(client, SamplingParams(1000), on_error="count")
+    with pytest.raises(ArgumentError, match="leaves no room"):
+        predict(prefix_dataset([[2]]))
+    no_text = LiveModelClient(engine(), small_model("rotary").params)
+    ids = predict_with_aux_fn_of(no_text, GREEDY, on_error="count")(prefix_dataset([[2], [10**9]]))
+    assert ids[0][1] == (1, []) and "prompt[1] is 1000000000" in ids[1]["errors"][1]
+
+
+def test_an_interrupt_ends_it_at_once():
+    class Interrupting(Counting):
+        async def sample(self, prompt, sampling, *, example=0):
+            if len(self.asked) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            return await super().sample(prompt, sampling, example=example)
+
+    client = Interrupting(pause_s=0.2)
+    with pytest.raises(KeyboardInterrupt):
+        predict_fn_of(client, GREEDY, max_concurrent=1)(prefix_dataset([[2]] * 100))
+    assert len(client.asked) < 10
+    assert not [thread for thread in threading.enumerate() if thread.name == "evalkit-predict"]
+
+
 def test_text_alone_needs_a_vocabulary():
     class TextOnly(Counting):
         async def sample(self, prompt, sampling, *, example=0):
@@ -88,7 +140,7 @@ def test_text_alone_needs_a_vocabulary():
     with pytest.raises(SamplingError, match="Pass a vocabulary"):
         predict_fn_of(TextOnly(), GREEDY)(prefix_dataset([[2]]))
     pairs, aux = predict_with_aux_fn_of(TextOnly(), GREEDY, Letters())(prefix_dataset([[2]]))
-    assert pairs == [(0, "text")] and aux == {"finish_reasons": ["stop"]}
+    assert pairs == [(0, "text")] and aux == {"finish_reasons": ["stop"], "truncated": [False]}
 
 
 def test_it_may_be_called_where_an_event_loop_runs():
@@ -103,5 +155,7 @@ def test_arguments_are_checked():
         predict_fn_of(Counting(), SamplingParams(4, num_samples=2))
     with pytest.raises(ArgumentError, match="max_concurrent"):
         predict_fn_of(Counting(), GREEDY, max_concurrent=0)
+    with pytest.raises(ArgumentError, match="on_error must be 'raise' or 'count', found 'skip'"):
+        predict_with_aux_fn_of(Counting(), GREEDY, on_error="skip")
     with pytest.raises(ArgumentTypeError, match="no encode_batch"):
         predict_fn_of(Counting(), GREEDY, "vocabulary")
