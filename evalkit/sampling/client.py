@@ -2,6 +2,7 @@
 
 A client has one set of parameters (or one endpoint) for life. What it answers depends on the prompt, the sampling
 parameters and the number of the example, and on nothing else: not on what is asked at the same time, nor on the order.
+So it is promised for a live model; of an endpoint it is hoped.
 
     >>> sequence = SampledSequence(tokens=(5, 6), text="ab", log_probs=(-0.5, -0.25, -0.5), stop_reason="stop")
     >>> SampleResponse((sequence,), prompt_tokens=3).text, sequence.log_prob
