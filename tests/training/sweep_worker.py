@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import sys
+import os
+import signal
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from evalkit.training import CheckpointSweep
 from tests.training.bigrams import letters_task, model
 
 
-def main(checkpoints: Path, results: Path, asked: Path) -> None:
+def sweep(checkpoints: Path, results: Path, asked: Path, told: Connection) -> None:
     with asked.open("a", buffering=1) as file:
 
         def tell(progress):
             if progress.num_done < progress.num_examples:
-                line = f"{progress.step} {progress.kind} {progress.num_done}\n"
-                file.write(line)
-                sys.stdout.write(line)
-                sys.stdout.flush()
+                line = f"{progress.step} {progress.kind} {progress.num_done}"
+                file.write(f"{line}\n")
+                told.send(line)
 
-        CheckpointSweep(model(), [letters_task(count=1000)], results, batch_size=100).run(checkpoints, tell)
-
-
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+        try:
+            CheckpointSweep(model(), [letters_task(count=1000)], results, batch_size=100).run(checkpoints, tell)
+        except KeyboardInterrupt:  # the process ends with the signal, as a program does
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,15 +15,9 @@ from evalkit.errors import ArgumentError, CheckpointError, CheckpointLostError
 from evalkit.evaluations.checkpoint import Checkpoint
 from evalkit.training.checkpoint_folder import CheckpointFolder, folder_of, restore_whole
 from tests.training.bigrams import TEMPLATE, model, save
-from tests.training.racing_writer import uniform
+from tests.training.racing_writer import uniform, writer
 
-ROOT = Path(__file__).parent.parent.parent
 RACES = int(os.environ.get("EVALKIT_RACES", "10"))
-
-
-def writer(folder, count, kind):
-    command = [sys.executable, "-m", "tests.training.racing_writer", str(folder), str(count), kind]
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "JAX_PLATFORMS": "cpu"}, stderr=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("kind", ["database", "files"])
@@ -34,7 +26,7 @@ def test_of_checkpoints_that_come_and_go_no_part_is_read(tmp_path, kind):
     folder, whole, lost, partial, seen = CheckpointFolder(tmp_path), 0, 0, 0, set()
     process = writer(tmp_path, RACES, kind)
     try:
-        while process.poll() is None:
+        while process.is_alive():
             for checkpoint in folder.finished():
                 seen.add(checkpoint.step)
                 try:
@@ -46,8 +38,8 @@ def test_of_checkpoints_that_come_and_go_no_part_is_read(tmp_path, kind):
                     partial += not all((np.asarray(leaf) == checkpoint.step).all() for leaf in params.values())
     finally:
         process.kill()
-        process.wait()
-    assert process.returncode == 0
+        process.join()
+    assert process.exitcode == 0
     sys.stdout.write(f"{kind}: {len(seen)} checkpoints, {whole} read, {lost} lost meanwhile, {partial} in part\n")
     assert partial == 0
     assert whole >= RACES // 4

@@ -9,8 +9,8 @@ import pytest
 
 from evalkit.errors import ArgumentError, CheckpointError
 from tests.training.bigrams import letters_task, save
+from tests.training.racing_writer import writer
 from tests.training.sweeps import failing, moody, sweep
-from tests.training.test_checkpoint_folder import writer
 
 
 def test_checkpoints_are_followed_while_they_are_written_and_deleted(tmp_path):
@@ -18,7 +18,7 @@ def test_checkpoints_are_followed_while_they_are_written_and_deleted(tmp_path):
     try:
         report = sweep(tmp_path / "results").follow(tmp_path / "run", until_step=12, idle_timeout_s=60, poll_s=0.02)
     finally:
-        process.wait(timeout=60)
+        process.join(timeout=60)
     assert report.entries[-1].step == 12
     expected = sweep(tmp_path / "expected").run(save(tmp_path / "again", *(entry.step for entry in report.entries)))
     assert [e.metrics for e in report.entries] == [e.metrics for e in expected.entries]

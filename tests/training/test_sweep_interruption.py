@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,30 +19,37 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from evalkit.errors import LoggerError
 from evalkit.training import CheckpointSweep
+from tests.training import processes, sweep_worker
 from tests.training.bigrams import letters_task, model, save
 from tests.training.full_disk import fillable_disk
 
-ROOT = Path(__file__).parent.parent.parent
 STOPS = int(os.environ.get("EVALKIT_STOPS", "3"))
 SIGNALS = [*[signal.SIGKILL] * (STOPS - 2), signal.SIGTERM, signal.SIGINT]
 BATCHES = 5 * 10 * 2  # checkpoints, batches of 100 among 1,000 examples, and answers and scores
 
 
-def start(*arguments):
-    command = [sys.executable, "-m", "tests.training.sweep_worker", *map(str, arguments)]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def start(checkpoints, results, asked):
+    """A process that sweeps, and where it tells which batches it asks for."""
+    listening, telling = processes.pipe()
+    process = processes.start(sweep_worker.sweep, checkpoints, results, asked, telling)
+    telling.close()
+    return process, listening
+
+
+def finish(process, listening) -> int:
+    with contextlib.suppress(EOFError):
+        while True:
+            listening.recv()
+    process.join(timeout=300)
+    return process.exitcode
 
 
 def stopped_by(process, number) -> bool:
     """Sends the signal as a person presses Ctrl-C: TensorFlow's finalizers swallow what is raised while they run."""
-    while process.poll() is None:
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1 if number == signal.SIGINT else 60)
-    return process.returncode == -number
+    while process.is_alive():
+        os.kill(process.pid, number)
+        process.join(timeout=1 if number == signal.SIGINT else 60)
+    return process.exitcode == -number
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -68,9 +74,7 @@ def events(folder: Path) -> collections.Counter:
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     checkpoints = save(folder / "checkpoints", 0, 25, 50, 75, 100)
-    process = start(checkpoints, folder / "results", folder / "asked")
-    _, complaints = process.communicate(timeout=300)
-    assert process.returncode == 0, complaints
+    assert finish(*start(checkpoints, folder / "results", folder / "asked")) == 0
     assert len((folder / "asked").read_text().splitlines()) == BATCHES
     return folder
 
@@ -79,18 +83,14 @@ def test_a_sweep_that_is_stopped_again_and_again_ends_with_the_same_bytes(uninte
     chance, results, asked = random.Random(7), tmp_path / "results", tmp_path / "asked"
     most, stops, finished = max(2, 2 * BATCHES // (STOPS + 1) - 1), 0, False
     while not finished:
-        process = start(uninterrupted / "checkpoints", results, asked)
+        process, listening = start(uninterrupted / "checkpoints", results, asked)
         if stops < STOPS:
-            for _ in range(chance.randint(1, most)):
-                if not process.stdout.readline():
-                    break
+            with contextlib.suppress(EOFError):
+                for _ in range(chance.randint(1, most)):
+                    listening.recv()
             time.sleep(chance.uniform(0, 0.02))
-            process.send_signal(SIGNALS[stops])
             stops += stopped_by(process, SIGNALS[stops])
-        else:
-            process.wait(timeout=300)
-        finished = process.returncode == 0
-        process.communicate()
+        finished = finish(process, listening) == 0
     assert stops == STOPS or STOPS > 3
     assert files(results) == files(uninterrupted / "results")
     assert events(results) == events(uninterrupted / "results")

@@ -194,7 +194,12 @@ def test_what_a_killed_sweep_left_unfinished_is_deleted(checkpoints, tmp_path, m
         sweep(results, log_dir=log).run(checkpoints)
     [unfinished] = log.iterdir()
     [rows] = results.glob("step_*/letters-*/*.jsonl")
-    left = [unfinished, rows.with_name("result.json.4242.tmp"), results / "results.jsonl.4242.tmp"]
+    left = [
+        unfinished,
+        log / f"{unfinished.name}.4242.tmp",
+        rows.with_name("result.json.4242.tmp"),
+        results / "results.jsonl.4242.tmp",
+    ]
     foreign = [log / ".sweep-0123456789ab", results / "notes.4242.tmp"]
     for path in (*left, *foreign):
         path.touch()
