@@ -10,12 +10,14 @@ examples:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from absl import app, flags
 
 from evalkit.cli import checkpoint_flags
 from evalkit.evaluations.checkpoint import Checkpoint
+from evalkit.training.sweep_files import RESULTS
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -48,5 +50,6 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
         print(f"\nTask {task!r}, split {entry.split!r}:\n\n{checkpoint_flags.render([entry])}")
         if entry.rows:
             print(f"\nOutputs:   {entry.rows}")
-    print(f"\nCurves:    tensorboard --logdir {values.log_dir or values.output_dir}")
+    print(f"\nResults:   {os.path.join(values.output_dir, RESULTS)}")
+    print(f"Curves:    tensorboard --logdir {values.log_dir or values.output_dir}")
     report.raise_failures()

@@ -62,29 +62,28 @@ def run(values: flags.FlagValues, positional: Sequence[str]) -> None:
     [directory] = positional
     results_dir = values.results_dir or _beside(directory)
     sweep = checkpoint_flags.sweep_of(values, results_dir)
+    interruption = None
     try:
         report = _evaluated(sweep, directory, values)
-    except KeyboardInterrupt:
-        report = sweep.report(directory)
-        show(report, values.best, values.best_is)
-        if values.follow:  # which ends no other way, unless it was told to
-            return
-        raise
-    show(report, values.best, values.best_is)
+    except KeyboardInterrupt as error:
+        interruption, report = error, sweep.report(directory)
+    problem = show(report, values.best, values.best_is)
     print(f"\nResults:   {os.path.join(results_dir, RESULTS)}")
     print(f"Curves:    tensorboard --logdir {values.log_dir or results_dir}")
+    if interruption is not None and not values.follow:  # which ends no other way, unless it was told to
+        raise interruption
     report.raise_failures()
+    if problem is not None:
+        raise problem
 
 
-def show(report: SweepReport, metric: str | None, order: str | None) -> None:
-    """Prints the results.
+def show(report: SweepReport, metric: str | None, order: str | None) -> ArgumentError | None:
+    """Prints the results: all that there are, also where it cannot be told which is the best.
 
-    Raises:
-      ArgumentError: no task has the metric.
+    Returns:
+      Why it cannot be told, if it cannot.
     """
-    best = None
-    if metric and report.entries:
-        best = report.best(metric, order)  # type: ignore[arg-type]  # one of the two, as the flag says
+    best, problem = _best(report, metric, order)
     for task in report.tasks:
         entries = report.of_task(task)
         print(f"\nTask {task!r}, split {entries[0].split!r}:\n\n{checkpoint_flags.render(entries)}")
@@ -96,10 +95,26 @@ def show(report: SweepReport, metric: str | None, order: str | None) -> None:
         )
         if curve:
             print(f"\n{curve}")
-    for step in report.lost:
-        print(f"\nStep {step} was deleted before it was evaluated.")
+    if not report.entries:
+        print("\nThere are no results.")
+    if report.lost:
+        print(f"\nDeleted before all tasks were evaluated: step {', '.join(map(str, report.lost))}.")
+    for step in report.damaged:
+        print(f"\nStep {step} cannot be read.")
     if best is not None:
         print(f"\n{told(best)}")
+    if problem is not None:
+        print(f"\nBest:      not known. {problem}")
+    return problem
+
+
+def _best(report: SweepReport, metric: str | None, order: str | None) -> tuple[Best | None, ArgumentError | None]:
+    if not metric or not report.entries:
+        return None, None
+    try:
+        return report.best(metric, order), None  # type: ignore[arg-type]  # one of the two, as the flag says
+    except ArgumentError as error:
+        return None, error
 
 
 def told(best: Best) -> str:

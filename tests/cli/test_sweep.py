@@ -10,9 +10,25 @@ import pytest
 from tests.training import bigrams
 
 MODULE = """
+from evalkit import TaskRegistry
 from tests.training import bigrams
 
 bigrams.register()
+
+
+def stopping(targets, predictions):
+    # Fails at step 0, where nothing is right, and is interrupted at step 100, where all is.
+    if targets == predictions:
+        raise KeyboardInterrupt
+    return {"known": 1 / sum(map(str.__eq__, targets, predictions))}
+
+
+def stopping_at_once(targets, predictions):
+    raise KeyboardInterrupt
+
+
+for metric in (stopping, stopping_at_once):
+    TaskRegistry.add(metric.__name__, **bigrams.letters_parts(metric_fns=[metric]), override=True)
 
 
 def build():
@@ -72,6 +88,31 @@ def test_a_sweep_that_follows(command, checkpoints):
     assert "3 results so far; waiting for more checkpoints" in result.out
 
 
+def test_what_there_is_is_shown_where_the_best_cannot_be_told(command, checkpoints):
+    result = command("sweep", str(checkpoints), "--best=exact_mach", "--results_dir=results")
+    assert result.status == 1
+    assert "100            1" in result.out
+    assert "Results:   results/results.jsonl" in result.out
+    assert "No task of the sweep has a metric 'exact_mach'. Nearest: 'exact_match'" in result.err
+
+
+def test_what_there_is_is_shown_after_an_interruption(command, checkpoints, tmp_path):
+    arguments = ("sweep", str(checkpoints), "--results_dir=results", "--poll=0.05")
+    result = command(*arguments, "--best=no", tasks="stopping")
+    assert result.status == 130
+    assert "Best:      not known. No task of the sweep has a metric 'no'" in result.out
+    assert result.out.endswith("Results:   results/results.jsonl\nCurves:    tensorboard --logdir results\n")
+    lines = map(json.loads, (tmp_path / "results/results.jsonl").read_text().splitlines())
+    assert [(line["step"], line["status"]) for line in lines] == [(0, "failed"), (50, "done")]
+    result = command(*arguments, "--follow", tasks="stopping")
+    assert result.status == 1
+    assert "Results:   results/results.jsonl" in result.out
+    assert "1 failure(s) in this sweep" in result.err
+    result = command(*arguments, tasks="stopping_at_once")
+    assert result.status == 130
+    assert "There are no results." in result.out
+
+
 def test_one_checkpoint(command, checkpoints, tmp_path):
     result = command("evaluate", f"--checkpoint={checkpoints}", "--output_dir=here")
     assert result.status == 0, result.err
@@ -103,4 +144,3 @@ def test_wrong_usage(command, checkpoints, tmp_path):
     assert "Say with --results_dir" in command("sweep", "gs://bucket/run").err
     (tmp_path / "empty").mkdir()
     assert "is empty" in command("sweep", str(tmp_path / "empty")).err
-    assert "No task of the sweep has a metric 'no'" in command("sweep", str(checkpoints), "--best=no").err
