@@ -100,7 +100,7 @@ class SweepReport:
 
     Attributes:
       entries: in the order of steps and tasks.
-      lost: by step, the checkpoints that were deleted before they were evaluated.
+      lost: by step, the checkpoints that were deleted before they were evaluated on all tasks, and on which not.
       damaged: by step, the checkpoints that could not be read, and why.
     """
 
