@@ -145,7 +145,7 @@ def empty_slots(count: int, room: int, kept: Kept) -> Slots:
         **{name: zeros(jnp.int32) for name in ("tokens", "positions", "counts", "limits")},
         **{name: zeros(jnp.bool_) for name in ("running", "stopped", "broken")},
         keys=zeros(jnp.uint32, 2),
-        rules=Rules(zeros(jnp.float32), zeros(jnp.int32), jnp.ones(count, jnp.float32)),  # greedy: no row is sorted for it
+        rules=Rules(zeros(jnp.float32), zeros(jnp.int32), jnp.ones(count)),  # greedy, and nothing is sorted for them
         generated=zeros(jnp.int32, room),
         log_probabilities=zeros(jnp.float32, room),
     )

@@ -1,4 +1,4 @@
-"""A live model that 64 ask at a time, beside one who asks it alone; and the response cache.
+"""A live model of the size of GPT-2 small that 64 ask at a time, beside one who asks it alone; and the response cache.
 
 Who asks alone does so twice: as clients are by default, and with a client that waits for no company (`linger_s` is 0),
 so that the moment which batching costs a lone request does not count for batching.
@@ -24,13 +24,14 @@ from evalkit.sampling.client import SampleRequest
 from evalkit.sampling.responses_json import response_key
 from tests.benchmarks import measure
 
-ASKERS, ROUNDS, VOCABULARY, LENGTH, RESPONSES = 64, 4, 256, 128, 20_000
-SAMPLING = SamplingParams(32)
+ASKERS, ROUNDS, ALONE, RESPONSES = 64, 2, 16, 20_000
+VOCABULARY, LENGTH, WIDTH, LAYERS, HEADS = 50_304, 128, 768, 12, 12
+SAMPLING = SamplingParams(64)
 
 
 def main() -> None:
     asked = measure.request()
-    module = cached_model.CachedLanguageModel(VOCABULARY, LENGTH, width=32, num_layers=2, num_heads=2)
+    module = cached_model.CachedLanguageModel(VOCABULARY, LENGTH, width=WIDTH, num_layers=LAYERS, num_heads=HEADS)
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, LENGTH), jnp.int32))
     engine = Engine(
         linen_model(module, methods=cached_model.METHODS, vocab_size=VOCABULARY, max_length=LENGTH, bos_id=1)
@@ -41,12 +42,12 @@ def main() -> None:
     speeds: dict[str, list[float]] = {"speed": [], "unlingering": []}
     for turn in range(asked["times"] + 1):
         fill, many = asyncio.run(_seconds(LiveModelClient(engine, params), prompts, ASKERS))
-        _, alone = asyncio.run(_seconds(LiveModelClient(engine, params), prompts[:ASKERS], 1))
-        _, bare = asyncio.run(_seconds(LiveModelClient(engine, params, linger_s=0), prompts[:ASKERS], 1))
+        _, alone = asyncio.run(_seconds(LiveModelClient(engine, params), prompts[:ALONE], 1))
+        _, bare = asyncio.run(_seconds(LiveModelClient(engine, params, linger_s=0), prompts[:ALONE], 1))
         if turn:  # the first one compiles
             fills.append(fill)
-            speeds["speed"].append(alone * ROUNDS / many)
-            speeds["unlingering"].append(bare * ROUNDS / many)
+            speeds["speed"].append(alone * len(prompts) / ALONE / many)
+            speeds["unlingering"].append(bare * len(prompts) / ALONE / many)
     measure.reply(
         {
             "fill": statistics.median(fills),
