@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import concurrent.futures
 import functools
-import inspect
 import queue
 import threading
 import weakref
@@ -77,18 +76,10 @@ class DaemonExecutor(concurrent.futures.Executor):
 def before_exit(act: Callable[[], None]) -> None:
     """Has a function called when the interpreter ends, before Python waits for threads; the last one registered first.
 
-    Threads may wait for what nobody does any more, and `atexit` would come too late for them. Of a method the object
-    is not kept: if it is gone by then, nothing is called.
+    Threads may wait for what nobody does any more, and `atexit` would come too late for them.
     """
-    found = weakref.WeakMethod(act) if inspect.ismethod(act) else lambda: act
-
-    def call() -> None:
-        function = found()
-        if function is not None:
-            function()
-
     register: Callable[[Callable[[], None]], Any] = getattr(threading, "_register_atexit", atexit.register)
-    register(call)
+    register(act)
 
 
 def _work(jobs: _Jobs) -> None:

@@ -69,22 +69,25 @@ class EvalCounts:
         return cls(total, **{name: int(value) for name, value in found.items()}, unjudged=total - judged)
 
     @classmethod
-    def among(cls, total: int, values: Mapping[str, Any]) -> Self | None:
+    def among(cls, total: int | None, values: Mapping[str, Any]) -> Self | None:
         """The counts that stand among the values of a metric; None if they do not tell what is right and wrong.
 
         Args:
-          total: how many examples there were, if the values do not say so themselves.
+          total: how many examples there were, if the values do not say so themselves; None: as many as they count.
           values: by name; whole numbers `correct` and `wrong` tell, beside them those that `of` takes.
 
         >>> EvalCounts.among(3, {"accuracy": 0.5, "correct": 1, "wrong": 1}).unjudged
         1
+        >>> EvalCounts.among(None, {"correct": 1, "wrong": 1, "failed": 2}).total
+        4
         >>> EvalCounts.among(3, {"correct": 0.5, "wrong": 0.5}) is None
         True
         """
         if not all(isinstance(values.get(name), numbers.Integral) for name in ("correct", "wrong")):
             return None
         try:
-            return cls.of(int(values.get("total", total)), values)
+            counted = sum(values[name] for name in _KINDS if name in values) if total is None else total
+            return cls.of(int(values.get("total", counted)), values)
         except (MetricError, TypeError, ValueError):  # numbers of something else under these names
             return None
 

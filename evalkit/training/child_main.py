@@ -17,23 +17,28 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalkit.errors import told
 from evalkit.training.evaluator_builders import EvaluatorBuilders
 from evalkit.training.host_params import from_host
 from evalkit.training.inline_evaluators import InlineEvaluator
-from evalkit.training.inline_record import Finding, InlineRecord, TaskMetrics
+from evalkit.training.inline_part import Facts, Part
+from evalkit.training.inline_record import Finding, TaskMetrics
+from evalkit.training.inline_report import Report, report_of
 
 WHERE_SIGNAL = signal.SIGUSR1
 """Has the stacks of all threads written."""
 
 
 class Ready(NamedTuple):
-    """The evaluators are built."""
+    """The evaluators are built: which of them belong to which list, and what is known of them."""
 
-    frequent: tuple[str, ...]
-    infrequent: tuple[str, ...]
+    frequent: tuple[Part, ...]
+    infrequent: tuple[Part, ...]
+    facts: Mapping[Part, Facts]
 
 
 class NotBuilt(NamedTuple):
@@ -54,45 +59,41 @@ class Order(NamedTuple):
     Attributes:
       step: of the training.
       params: as `to_host` made them.
-      names: of the evaluators.
+      parts: the evaluators.
     """
 
     step: int
     params: Any
-    names: Sequence[str]
+    parts: Sequence[Part]
 
 
-class Report(NamedTuple):
-    """An evaluator has been run."""
-
-    record: InlineRecord
-    metrics: TaskMetrics
-
-
-def run_child(connection: Connection, builders: EvaluatorBuilders, output: str) -> None:
-    """The child's main function: answers orders until the connection ends.
+def run_child(connection: Connection, builders: bytes, output: str) -> None:
+    """The child's main function: answers orders until there is None, or the connection ends.
 
     Args:
       connection: to the process of the training.
-      builders: of the evaluators.
+      builders: `EvaluatorBuilders`, pickled: what is wrong with them is told from here.
       output: the file to which everything is appended that is written.
     """
     _set_up(output)
     try:
-        built = builders.build(None)
+        given: EvaluatorBuilders = pickle.loads(builders)
+        built = given.build(None)
     except BaseException as error:  # noqa: BLE001 - told to the other process, which raises it
-        connection.send(NotBuilt(f"{type(error).__name__}: {error}", _pickled(error)))
+        connection.send(NotBuilt(told(error), _pickled(error)))
         return
-    connection.send(Ready(built.frequent, built.infrequent))
-    with contextlib.suppress(EOFError):
-        while True:
-            order: Order = connection.recv()
+    facts = {part: evaluator.facts for part, evaluator in built.evaluators.items()}
+    connection.send(Ready(built.frequent, built.infrequent, facts))
+    with contextlib.suppress(EOFError, ConnectionError):
+        while (order := connection.recv()) is not None:
             params = from_host(order.params)
-            for name in order.names:
-                report = _run(built.evaluators[name], order.step, params)
-                _send(connection, report)
+            for part in order.parts:
+                _send(connection, _run(built.evaluators[part], order.step, params))
     for evaluator in built.evaluators.values():
         evaluator.close()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)  # whatever threads an evaluator has left
 
 
 def _set_up(output: str) -> None:
@@ -116,7 +117,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(0)
+        os.killpg(os.getpid(), signal.SIGKILL)  # this process, and what an evaluator has forked
 
 
 def _run(evaluator: InlineEvaluator, step: int, params: Any) -> Report:
@@ -125,16 +126,15 @@ def _run(evaluator: InlineEvaluator, step: int, params: Any) -> Report:
         finding = evaluator.ask(step, params)()
     except BaseException as error:  # noqa: BLE001 - it is in the record
         finding = Finding(failure=error)
-    finding = finding.checked(evaluator.name, step)
-    record = InlineRecord.of(evaluator.name, step, finding, time.perf_counter() - begin, 0.0)
-    return Report(record, finding.metrics)
+    return report_of(evaluator.part, evaluator.facts, step, finding, time.perf_counter() - begin)
 
 
 def _send(connection: Connection, report: Report) -> None:
     try:
-        connection.send(report)
-    except (pickle.PicklingError, AttributeError, TypeError):  # a value of a kind that only this process knows
-        connection.send(Report(report.record, _numbers(report.record.metrics)))
+        content = ForkingPickler.dumps(report)
+    except Exception:  # noqa: BLE001 - a value of a kind that only this process knows may raise anything
+        content = ForkingPickler.dumps(Report(report.record, _numbers(report.record.metrics)))
+    connection.send_bytes(content)
 
 
 def _numbers(metrics: TaskMetrics) -> Mapping[str, Mapping[str, Any]]:

@@ -15,14 +15,10 @@ from evalkit.evaluation.evaluator import Evaluator
 from evalkit.evaluations.evaluation import Evaluation
 from evalkit.inference.engine import Engine
 from evalkit.inference.sampling import SamplingParams
-from evalkit.training.inline_evaluators import (
-    InlineEvaluator,
-    ModelAccess,
-    ModelFns,
-    TaskEvaluator,
-    WrittenEvaluation,
-)
+from evalkit.training.inline_evaluators import InlineEvaluator, TaskEvaluator, WrittenEvaluation
+from evalkit.training.inline_part import Part
 from evalkit.training.loop_calls import LoopCalls
+from evalkit.training.model_access import ModelAccess, ModelFns
 from evalkit.training.sampled_evaluator import SampledEvaluator
 
 Builder = Callable[[], Any]
@@ -30,11 +26,11 @@ Builders = Sequence[Builder] | Mapping[str, Builder]
 
 
 class Built(NamedTuple):
-    """Evaluators by name, and which of them belong to which list."""
+    """Evaluators by part, and which of them belong to which list."""
 
-    evaluators: Mapping[str, InlineEvaluator]
-    frequent: tuple[str, ...]
-    infrequent: tuple[str, ...]
+    evaluators: Mapping[Part, InlineEvaluator]
+    frequent: tuple[Part, ...]
+    infrequent: tuple[Part, ...]
 
 
 @final
@@ -92,17 +88,17 @@ class EvaluatorBuilders:
         if engine is not None and not isinstance(engine, Engine):
             raise ArgumentTypeError(f"engine_builder returned {engine!r}; expected an Engine.")
         model = ModelAccess(engine, self.model_fns, self.encoding, self.sampling, calls)
-        evaluators: dict[str, InlineEvaluator] = {}
+        evaluators: dict[Part, InlineEvaluator] = {}
         try:
-            names = [list(_built(builders, model, evaluators)) for builders in (self.frequent, self.infrequent)]
+            parts = [list(_built(builders, model, evaluators)) for builders in (self.frequent, self.infrequent)]
         except BaseException:
             for evaluator in evaluators.values():
                 evaluator.close()
             raise
-        return Built(evaluators, tuple(names[0]), tuple(names[1]))
+        return Built(evaluators, tuple(parts[0]), tuple(parts[1]))
 
 
-def _built(builders: Builders, model: ModelAccess, evaluators: dict[str, InlineEvaluator]) -> Iterator[str]:
+def _built(builders: Builders, model: ModelAccess, evaluators: dict[Part, InlineEvaluator]) -> Iterator[Part]:
     for given, builder in _named(builders):
         evaluator = builder()
         name = given if isinstance(given, str) else _name_of(evaluator)
@@ -111,22 +107,23 @@ def _built(builders: Builders, model: ModelAccess, evaluators: dict[str, InlineE
                 f"An evaluator is called {name!r}; a name is not empty and has no slash, as it is a part of tags, "
                 "`eval/<evaluator>/<task>/<metric>`. Pass {name: builder}."
             )
-        if name in evaluators:
+        if any(name == part.evaluator for part in evaluators):
             raise DuplicateNameError(
                 f"Two evaluators are called {name!r}: their results would stand under the same names. Pass "
                 "{name: builder}, with a name of its own for each, in both lists."
             )
-        evaluators[name] = _evaluator_of(name, evaluator, model)
-        yield name
+        for each in _evaluators_of(name, evaluator, model):
+            evaluators[each.part] = each
+            yield each.part
 
 
-def _evaluator_of(name: str, evaluator: Any, model: ModelAccess) -> InlineEvaluator:
+def _evaluators_of(name: str, evaluator: Any, model: ModelAccess) -> Sequence[InlineEvaluator]:
     if isinstance(evaluator, Evaluator):
-        return TaskEvaluator(name, evaluator, model)
+        return TaskEvaluator.of_all_tasks(name, evaluator, model)
     if isinstance(evaluator, Evaluation):
-        return WrittenEvaluation(name, evaluator, model)
+        return [WrittenEvaluation(name, evaluator, model)]
     if callable(evaluator):
-        return SampledEvaluator(name, evaluator, model)
+        return [SampledEvaluator(name, evaluator, model)]
     raise ArgumentTypeError(
         f"The builder of {name!r} returned a {type(evaluator).__name__}; expected an Evaluator, an Evaluation, or an "
         "async function of a client."

@@ -10,50 +10,55 @@
         for step in range(first_step, num_steps):
             evaluation.inline(step, state.params)
             state = update(state, next(batches))
+            if (step + 1) % checkpoint_every == 0:
+                evaluation.wait()
+                save(state)
         evaluation.inline(num_steps, state.params)
 
-`inline` does nothing where nothing is due. What an evaluator does wrong never ends the training: it is in the ledger,
-with its traceback. In `log_dir` everything stands at the step of the parameters that were evaluated, however late it
-was found out: in TensorBoard as `eval/<evaluator>/<task>/<metric>`, and in the ledger, a line for each evaluator and
-step. A training that is resumed with the same `log_dir` repeats nothing that has a line there.
+`inline` does nothing where nothing is due. `wait` comes before a checkpoint is saved: what goes on then is of a step to
+which a training that is resumed from this checkpoint never comes back. What an evaluator does wrong never ends the
+training: it is in the ledger, with its traceback. In `log_dir` everything stands at the step of the parameters that
+were evaluated, however late it was found out: in TensorBoard as `eval/<evaluator>/<task>/<metric>`, and in the ledger,
+a line for each evaluator (of an `Evaluator`, for each task) and step. A training that is resumed with the same
+`log_dir` repeats nothing that has a line there, of the same evaluator and the same parameters.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 import operator
 import os
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple, Self, final
+from typing import Any, Self, final
 
 import jax
 from absl import logging
 
 from evalkit.errors import ArgumentError, ArgumentTypeError
+from evalkit.evaluation.daemon_executor import before_exit
 from evalkit.evaluation.process_gather import gather_from_processes
 from evalkit.inference.agreement import all_alike
 from evalkit.inference.engine import Engine
 from evalkit.inference.model import Tree
 from evalkit.inference.sampling import SamplingParams
 from evalkit.training.child_runner import ChildRunner, NoRunner
+from evalkit.training.earlier_runs import EarlierRuns, digest_of
 from evalkit.training.evaluator_builders import Builders, EvaluatorBuilders
-from evalkit.training.inline_evaluators import ModelFns
 from evalkit.training.inline_log import InlineLog
+from evalkit.training.inline_part import Part, Snapshot
+from evalkit.training.inline_plan import Plan, Planner
 from evalkit.training.inline_record import InlineRecord
+from evalkit.training.inline_report import log_skipped
 from evalkit.training.inline_runner import InProcessRunner, Runner, copy_of
-from evalkit.training.loop_calls import LoopCalls, before_exit
+from evalkit.training.loop_calls import LoopCalls
+from evalkit.training.model_access import ModelFns
 from evalkit.training.modes import ChildProcess, InLoop, Mode, Overlapped
 from evalkit.training.schedule import EvalSchedule
 
 _OVERLAPPED = Overlapped()
-
-
-class _Plan(NamedTuple):
-    """What all processes do at a step: the first one decides."""
-
-    skipped: list[tuple[str, int]]
-    started: dict[int, list[str]]  # of which step, which evaluators
-    held: list[str]
 
 
 @final
@@ -80,6 +85,7 @@ class InlineEvaluation:
         sampling: SamplingParams | None = None,
         log_dir: str | os.PathLike[str],
         mode: Mode = _OVERLAPPED,
+        patience_s: float = 10.0,
     ) -> None:
         """Builds all evaluators, and reads what earlier runs have logged in `log_dir`.
 
@@ -104,10 +110,12 @@ class InlineEvaluation:
           log_dir: where TensorBoard's events, the ledger and what a child process writes go; the same one when a
             training is resumed.
           mode: `InLoop()`, `Overlapped()` or `ChildProcess()`; see `evalkit.training.modes`.
+          patience_s: how many seconds a training that fails, or a program that ends without `close()`, waits for what
+            is being evaluated. What takes longer is cut off, and the log says what that is.
 
         Raises:
           DuplicateNameError: two evaluators have one name, in whichever list.
-          ArgumentError: something that an evaluator needs is missing.
+          ArgumentError: something that an evaluator needs is missing, or `patience_s` is negative.
           ArgumentTypeError: something is no builder, no schedule or no mode.
           LoggerError: `log_dir` cannot be made or written, or its ledger is damaged.
           EvaluatorProcessError: the child process did not start. What a builder raises comes through as it is, or as
@@ -118,6 +126,8 @@ class InlineEvaluation:
             raise ArgumentTypeError(f"schedule must be an EvalSchedule, found {schedule!r}.")
         if not isinstance(mode, Mode):
             raise ArgumentTypeError(f"mode must be InLoop(), Overlapped() or ChildProcess(), found {mode!r}.")
+        if not 0 <= patience_s < math.inf:
+            raise ArgumentError(f"patience_s must be a number of seconds, at least 0; found {patience_s!r}.")
         builders = EvaluatorBuilders(
             evaluator_builders if schedule.eval_every else (),
             infrequent_evaluator_builders if schedule.infrequent_eval_every else (),
@@ -127,11 +137,15 @@ class InlineEvaluation:
         with all_alike("inline evaluation"):
             self._log = InlineLog(log_dir) if jax.process_index() == 0 else None
         self._runner = _runner_of(mode, builders, self._log, os.fspath(log_dir))
-        self._known: set[tuple[str, int]] = set()
-        self._held: dict[str, tuple[int, Tree]] = {}
+        self._earlier, self._planner = None, None
+        if self._log is not None:
+            self._earlier = EarlierRuns(self._log, self._runner.facts, schedule)
+            self._planner = Planner(mode, schedule.num_steps, self._earlier, self._runner)
+        self._held: dict[Part, Snapshot] = {}
         self._last: int | None = None
         self._closed = False
-        before_exit(self._runner.abandon)
+        self._patience_s = patience_s
+        before_exit(functools.partial(_abandon, weakref.ref(self._runner), patience_s))
 
     @property
     def records(self) -> tuple[InlineRecord, ...]:
@@ -156,24 +170,34 @@ class InlineEvaluation:
             raise ArgumentError(f"Step {number}: this InlineEvaluation is closed. Call `inline` before `close()`.")
         self._warn_of_missed(number)
         self._runner.serve()
-        due = self.schedule.due(number)
-        names = [*(self._runner.frequent if due.frequent else ()), *(self._runner.infrequent if due.infrequent else ())]
-        if names or self._held:
-            plan = self._decide(number, names) if self._log is not None else None
-            self._carry_out(gather_from_processes(plan)[0], number, params)
+        due, runner = self.schedule.due(number), self._runner
+        parts = [*(runner.frequent if due.frequent else ()), *(runner.infrequent if due.infrequent else ())]
+        if parts or self._held:
+            now = Snapshot(number, params, digest_of(params) if parts else "")
+            plan = None if self._planner is None else self._planner.plan(now, parts, self._held)
+            self._carry_out(gather_from_processes(plan)[0], now)
+
+    def wait(self) -> None:
+        """Waits until everything that was due is evaluated and logged. To be called before a checkpoint is saved.
+
+        A training that is killed is resumed from a checkpoint, and comes to no step before it again: what was not
+        logged by then would be lost. What is held back as others were busy is evaluated now, whatever `when_busy` says.
+        """
+        for step in sorted({of.step for of in self._held.values()}):
+            parts = [part for part, of in self._held.items() if of.step == step]
+            self._runner.start(self._held[parts[0]], parts)
+        self._held.clear()
+        self._runner.wait()
+        if self._log is not None:
+            self._log.flush()
 
     def close(self) -> None:
         """Waits for everything that is due or runs. Closing again does nothing; nothing that failed is raised."""
         if self._closed:
             return
         self._closed = True
-        for step in sorted({step for step, _ in self._held.values()}):
-            names = [name for name, (of, _) in self._held.items() if of == step]
-            self._runner.start(step, self._held[names[0]][1], names)
-        self._held.clear()
+        self.wait()
         self._runner.close()
-        if self._log is not None:
-            self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -181,13 +205,19 @@ class InlineEvaluation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._held.clear()  # training has failed, and must not be held up; they are done when it is resumed
-        self.close()
+        """Closes; where training has failed, it is not held up for longer than `patience_s`."""
+        if error is None:
+            self.close()
+            return
+        self._closed = True
+        self._held.clear()  # they are evaluated when training is resumed
+        self._runner.abandon(self._patience_s)
 
     def _warn_of_missed(self, step: int) -> None:
-        missed = None if self._last is None else self.schedule.between(self._last, step)
-        if missed is not None:
+        if self._last is None:
+            if self._earlier is not None:
+                self._earlier.begin(step, self._runner.frequent, self._runner.infrequent)
+        elif (missed := self.schedule.between(self._last, step)) is not None:
             logging.warning(
                 "Evaluators were due at step %d, but `inline` was called for steps %d and %d only. Call it "
                 "before each update, or let every `every` be a multiple of the updates that are made at once.",
@@ -195,37 +225,23 @@ class InlineEvaluation:
             )
         self._last = step
 
-    def _decide(self, step: int, due: Sequence[str]) -> _Plan:
-        log, when_busy = self._log, getattr(self.mode, "when_busy", "wait")
-        new = [name for name in due if (name, step) not in self._known and not (log and log.has(name, step))]
-        self._known.update((name, step) for name in new)
-        if new and (when_busy == "wait" or step >= self.schedule.num_steps):
-            self._runner.wait()
-        waiting = {name: of for name, (of, _) in self._held.items()}
-        skipped = [(name, waiting.pop(name)) for name in new if name in waiting]  # there are later parameters now
-        if self._runner.unfinished is None:
-            started: dict[int, list[str]] = {}
-            for name, of in sorted((*waiting.items(), *((name, step) for name in new)), key=lambda each: each[1]):
-                started.setdefault(of, []).append(name)
-            return _Plan(skipped, started, [])
-        if when_busy == "skip":
-            return _Plan([(name, step) for name in new], {}, [])
-        return _Plan(skipped, {}, new)
-
-    def _carry_out(self, plan: _Plan, step: int, params: Tree) -> None:
-        for name, of in plan.skipped:
-            self._held.pop(name, None)
-            logging.warning("Evaluator %r is skipped at step %d: an earlier step is still being evaluated.", name, of)
-            if self._log is not None:
-                self._log.add(InlineRecord(of, name, "skipped"))
-        for of, names in plan.started.items():
-            held = [self._held.pop(name)[1] for name in names if name in self._held]
-            self._runner.start(of, params if of == step else held[0], names)
+    def _carry_out(self, plan: Plan, now: Snapshot) -> None:
+        for part in plan.skipped:
+            log_skipped(self._log, part, self._runner.facts, self._held.pop(part, now))
+        for step, parts in plan.started.items():
+            held = [self._held.pop(part) for part in parts if part in self._held]
+            self._runner.start(now if step == now.step else held[0], parts)
         if plan.held:
-            copied = copy_of(params)
-            self._held.update((name, (step, copied)) for name in plan.held)
+            copied = now._replace(params=copy_of(now.params))
+            self._held.update(dict.fromkeys(plan.held, copied))
         if isinstance(self.mode, InLoop):
             self._runner.wait()
+
+
+def _abandon(runner: weakref.ref[Runner], patience_s: float) -> None:
+    """At the end of the program, if it has not been closed."""
+    if (found := runner()) is not None:
+        found.abandon(patience_s)
 
 
 def _runner_of(mode: Mode, builders: EvaluatorBuilders, log: InlineLog | None, log_dir: str) -> Runner:

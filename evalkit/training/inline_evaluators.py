@@ -9,109 +9,44 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, final
+from collections.abc import Callable
+from typing import ClassVar, final
 
 import jax
 from absl import logging
 
-from evalkit.columns import Ragged
+from evalkit.columns import Columns, columns_of
 from evalkit.errors import ArgumentError, EvaluationError
 from evalkit.evaluation.evaluator import Evaluator
 from evalkit.evaluation.metric_worker import MetricsFuture
-from evalkit.evaluation.verdicts import answers_and_endings
 from evalkit.evaluations.evaluation import Evaluation
 from evalkit.evaluations.inference_job import InferenceJob
 from evalkit.evaluations.requests import ScoredEvaluation
 from evalkit.evaluations.result import EvaluationResult
 from evalkit.evaluations.rollout import RolloutEvaluation
-from evalkit.evaluations.texts import decoded
 from evalkit.inference.engine import Engine
 from evalkit.inference.model import Tree
 from evalkit.inference.sampling import SamplingParams
-from evalkit.inference.stop_strings import Decode
 from evalkit.metrics.counts import EvalCounts
-from evalkit.metrics.metric import ModelOutputType
+from evalkit.training.inline_part import Facts, Part, fingerprint_of
 from evalkit.training.inline_record import Finding
-from evalkit.training.loop_calls import LoopCalls
+from evalkit.training.model_access import ModelAccess
 
 Judge = Callable[[], Finding]
-ModelFns = Callable[[Tree], Mapping[str, Any]]
-
-
-@final
-@dataclasses.dataclass(frozen=True)
-class ModelAccess:
-    """How evaluators reach the model, whatever its parameters are.
-
-    Attributes:
-      engine: computes; None where `model_fns` do.
-      model_fns: gives the model functions of an Evaluator for parameters; None where the engine does.
-      encoding: the tokenizer of evaluations and clients.
-      sampling: how answers are generated; None is greedily.
-      calls: for clients, makes calls in the training loop; None where there is no loop to be minded.
-
-    Raises:
-      ArgumentError: `sampling` asks for several answers.
-    """
-
-    engine: Engine | None
-    model_fns: ModelFns | None
-    encoding: Any
-    sampling: SamplingParams | None
-    calls: LoopCalls | None = None
-
-    def __post_init__(self) -> None:
-        if self.sampling is not None and self.sampling.num_samples != 1:
-            raise ArgumentError(
-                f"sampling is for one answer to each example; num_samples is {self.sampling.num_samples}. An evaluator "
-                "that wants several asks a client."
-            )
-
-    @property
-    def decode(self) -> Decode | None:
-        """What ids decode to; None without a tokenizer."""
-        return None if self.encoding is None else self._text
-
-    def engine_for(self, name: str) -> Engine:
-        """The engine.
-
-        Raises:
-          ArgumentError: there is none.
-        """
-        if self.engine is None:
-            raise ArgumentError(f"Evaluator {name!r} needs an engine. Pass engine_builder to InlineEvaluation.")
-        return self.engine
-
-    def functions(self, name: str, params: Tree) -> dict[str, Any]:
-        """The model functions for `Evaluator.evaluate`, by its arguments."""
-        if self.model_fns is not None:
-            return dict(self.model_fns(params))
-        engine, decode = self.engine_for(name), self.decode
-        return {
-            "predict_fn": answers_and_endings(engine.predict_with_aux_fn(params, self.sampling, decode)),
-            "score_fn": engine.score_fn(params),
-            "predict_with_aux_fn": engine.predict_with_aux_fn(params, self.sampling, decode),
-            "model_fns": {ModelOutputType.SCORE_WITH_INTERMEDIATES: engine.score_fn(params, intermediates=True)},
-        }
-
-    def _text(self, ids: Sequence[int]) -> str:
-        return decoded(self.encoding, Ragged.from_rows([ids]))[0]
 
 
 class InlineEvaluator(abc.ABC):
-    """An evaluator of a training.
+    """An evaluator of a training, or a part of one.
 
     Attributes:
       keeps_params: whether parameters are used after `ask` has returned.
+      part: what its results are called by.
+      facts: what is known of it.
     """
 
     keeps_params: ClassVar[bool] = False
-
-    @property
-    @abc.abstractmethod
-    def name(self) -> str:
-        """What its results are called by."""
+    part: Part
+    facts: Facts
 
     @abc.abstractmethod
     def ask(self, step: int, params: Tree) -> Judge:
@@ -121,44 +56,63 @@ class InlineEvaluator(abc.ABC):
     def close(self) -> None:
         """Waits for what goes on, and lets go of files."""
 
+    @abc.abstractmethod
+    def abandon(self) -> None:
+        """Lets the process end, whatever goes on."""
+
 
 @final
 class TaskEvaluator(InlineEvaluator):
-    """An `Evaluator`, which judges on a thread of its own."""
+    """One task of an `Evaluator`, which judges on a thread of its own."""
 
-    def __init__(self, name: str, evaluator: Evaluator, model: ModelAccess) -> None:
-        """Takes the evaluator.
+    def __init__(self, name: str, evaluator: Evaluator, task: str, model: ModelAccess) -> None:
+        """Takes the Evaluator, which may have other tasks, too.
 
         Raises:
-          ArgumentError: there are no model functions, or nothing to evaluate.
+          ArgumentError: there are no model functions.
         """
-        self._name, self._evaluator, self._model = name, evaluator, model
+        self.part = Part(name, task)
+        self._evaluator, self._model = evaluator, model
         if model.model_fns is None:
             model.engine_for(name)
+        [definition] = [each for each in evaluator.eval_tasks if each.name == task]
+        dataset = evaluator.cached_task_datasets[task]
+        columns = columns_of(dataset) or Columns({})
+        judging = definition.metric_objs, definition.output_features, evaluator.sequence_length
+        examples = [(key, columns[key]) for key in sorted(columns)]
+        self.facts = Facts({task: len(dataset)}, fingerprint_of(judging, examples, model.encoding, model.sampling))
+
+    @classmethod
+    def of_all_tasks(cls, name: str, evaluator: Evaluator, model: ModelAccess) -> list[TaskEvaluator]:
+        """One for each task.
+
+        Raises:
+          ArgumentError: there is none, or there are no model functions.
+        """
         if not evaluator.eval_tasks:
             raise ArgumentError(f"Evaluator {name!r} has no task with metrics and the split: it would find nothing.")
-
-    @property
-    def name(self) -> str:
-        """See `InlineEvaluator`."""
-        return self._name
+        return [cls(name, evaluator, task.name, model) for task in evaluator.eval_tasks]
 
     def ask(self, step: int, params: Tree) -> Judge:
         """See `InlineEvaluator`."""
-        functions = self._model.functions(self._name, params)
+        functions = self._model.functions(self.part.evaluator, params)
         first = jax.process_index() == 0  # it alone computes metrics
-        future, _ = self._evaluator.evaluate(compute_metrics=first, step=step, **functions)
-        return functools.partial(_finding_of_tasks, future)
+        future, _ = self._evaluator.evaluate(compute_metrics=first, step=step, tasks=[self.part.task], **functions)
+        return functools.partial(_finding_of_task, future)
 
     def close(self) -> None:
         """See `InlineEvaluator`."""
         try:
             self._evaluator.close()
         except EvaluationError as failures:  # those of its steps are in their records
-            logging.error("Evaluator %r: %s", self._name, failures)
+            logging.error("Evaluator %r: %s", self.part.evaluator, failures)
+
+    def abandon(self) -> None:
+        """See `InlineEvaluator`."""
+        self._evaluator.abandon()
 
 
-def _finding_of_tasks(future: MetricsFuture) -> Finding:
+def _finding_of_task(future: MetricsFuture) -> Finding:
     try:
         return Finding(future.result() or {}, future.counts)
     except EvaluationError as failures:
@@ -177,13 +131,11 @@ class WrittenEvaluation(InlineEvaluator):
           RowError: rows cannot be scored.
           SourceError: `get` raised.
         """
-        self._name, self._evaluation, self._model = name, evaluation, model
+        self.part = Part(name)
+        # The fingerprint comes first: an evaluation may keep what it has read, and would no longer be the same.
+        self.facts = Facts({name: len(evaluation)}, fingerprint_of(evaluation, model.encoding, model.sampling))
+        self._evaluation, self._model = evaluation, model
         self._asking = self._prepared(model.engine_for(name))
-
-    @property
-    def name(self) -> str:
-        """See `InlineEvaluator`."""
-        return self._name
 
     def ask(self, step: int, params: Tree) -> Judge:
         """See `InlineEvaluator`."""
@@ -192,6 +144,9 @@ class WrittenEvaluation(InlineEvaluator):
 
     def close(self) -> None:
         """See `InlineEvaluator`: nothing is open."""
+
+    def abandon(self) -> None:
+        """See `InlineEvaluator`: it has no thread of its own."""
 
     def _prepared(self, engine: Engine) -> Callable[[Tree], Callable[[], EvaluationResult]]:
         evaluation, encoding = self._evaluation, self._model.encoding
@@ -213,7 +168,8 @@ class WrittenEvaluation(InlineEvaluator):
 
     def _finding(self, result: EvaluationResult) -> Finding:
         counts = EvalCounts.of(result.counts["total"], result.counts)
-        return Finding({self._name: {"score": result.score, **result.values}}, {self._name: counts})
+        name = self.part.evaluator
+        return Finding({name: {"score": result.score, **result.values}}, {name: counts})
 
 
 def _same(result: EvaluationResult) -> EvaluationResult:

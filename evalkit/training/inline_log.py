@@ -1,9 +1,12 @@
 """Where the results of inline evaluations go: TensorBoard, and a ledger that tells what need not be done again.
 
-The ledger is a file of JSON lines, one for each evaluator and step, and each line is whole. In TensorBoard all are one
-run, with the tags `eval/<evaluator>/<task>/<metric>`; `eval/skipped` and `eval/failed` count up. Events are written
-before the line that says that they are; those of a line that a kill has kept from being written are found when the
-evaluation is done again, and not written twice.
+The ledger is a file of JSON lines, one for each evaluator (of an `Evaluator`, for each task) and step, and each line is
+whole. If something was evaluated anew, since the evaluator or the parameters were others, the last line counts.
+
+In TensorBoard all are one run, with the tags `eval/<evaluator>/<task>/<metric>`; `eval/skipped` and `eval/failed` count
+up. A tag stands for one metric only: where two would have the same, the second one fails. Events are written before the
+line that says that they are; those of a line that a kill has kept from being written are found when the evaluation is
+done again, and not written twice.
 
 A disk that is full costs nothing but time: what cannot be written is kept, and written when there is room.
 """
@@ -30,6 +33,7 @@ from evalkit.loggers.event_files import EventFile, EventObjects, EventWriter
 from evalkit.loggers.files import LocalFiles
 from evalkit.loggers.json_encoding import encode
 from evalkit.loggers.tensorboard import serialized_event
+from evalkit.training.inline_part import Part
 from evalkit.training.inline_record import InlineRecord, TaskMetrics, shown
 
 LEDGER = "inline_evaluations.jsonl"
@@ -54,52 +58,103 @@ class InlineLog:
         self._path = path_below(log_dir, LEDGER)
         with errors_of(_NAME, log_dir, "log_dir"):
             self._files.make_directory(self._directory)
-        self._records = {(record.evaluator, record.step): record for record in read_records(log_dir)}
+        self._records = {(record.part, record.step): record for record in read_records(log_dir)}
         self._in_tensorboard = frozenset(_events_of(self._directory))
         is_local = isinstance(self._files, LocalFiles)
         self._writer: EventWriter = (
             EventFile(self._directory) if is_local else EventObjects(self._files, self._directory)
         )
+        self._tags: dict[str, tuple[Part, str, str]] = {}
         self._unwritten: list[_Unwritten] = []
         self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def path(self) -> str:
+        """Of the ledger."""
+        return self._path
 
     @property
     def records(self) -> tuple[InlineRecord, ...]:
         """All records, in the order in which they were made."""
         return tuple(self._records.values())
 
-    def has(self, evaluator: str, step: int) -> bool:
-        """Whether there is a record."""
-        return (evaluator, step) in self._records
+    def find(self, part: Part, step: int) -> InlineRecord | None:
+        """The record of a part at a step; None if there is none."""
+        return self._records.get((part, step))
 
     def add(self, record: InlineRecord, metrics: TaskMetrics = MappingProxyType({})) -> None:
         """Adds a record, and writes it if that is possible now; what goes wrong is logged, and never raised.
 
         Args:
-          record: becomes a line of the ledger.
+          record: becomes a line of the ledger; one of the same part and step is replaced.
           metrics: become events of TensorBoard.
         """
         with self._lock:
-            self._records[record.evaluator, record.step] = record
-            values = {f"{record.evaluator}/{task}/{name}": v for task, of in metrics.items() for name, v in of.items()}
+            if self._closed:
+                logging.warning("%s: what it found at step %d came too late to be logged.", record.part, record.step)
+                return
+            values, clashes = self._by_tag(record.part, metrics)
+            if clashes:
+                logging.error("%s at step %d: %s", record.part, record.step, "; ".join(clashes))
+                if record.status == "done":
+                    record = dataclasses.replace(record, status="failed", error=f"MetricError: {'; '.join(clashes)}")
+            is_anew = (record.part, record.step) in self._records
+            self._records[record.part, record.step] = record
             if record.status != "done":
-                values[record.status] = sum(each.status == record.status for each in self.records)
-            self._unwritten.append(_Unwritten(self._events(values, record.step), _line_of(record)))
+                values[f"eval/{record.status}"] = sum(each.status == record.status for each in self.records)
+            self._unwritten.append(_Unwritten(self._events(values, record.step, is_anew), _line_of(record)))
             self._write()
 
-    def close(self) -> None:
-        """Writes what could not be written before; if it still cannot, says so in the log of the process."""
+    def flush(self) -> None:
+        """Writes what could not be written before, if that is possible now."""
         with self._lock:
+            self._write()
+
+    def close(self, timeout_s: float = -1) -> None:
+        """Writes what could not be written before; if it still cannot, says so in the log of the process.
+
+        Closing again does nothing.
+
+        Args:
+          timeout_s: how long to wait for what another thread is writing; negative is any time.
+        """
+        if not self._lock.acquire(timeout=timeout_s):
+            logging.error("%s: a result is still being written, and may be lost.", self._path)
+            return
+        try:
+            if self._closed:
+                return
+            self._closed = True
             self._write()
             for lost in self._unwritten:
                 logging.error("%s has no room for a result, which is lost: %s", self._path, lost.line.decode())
             self._writer.close()
+        finally:
+            self._lock.release()
 
-    def _events(self, values: Mapping[str, Any], step: int) -> list[bytes]:
+    def _by_tag(self, part: Part, metrics: TaskMetrics) -> tuple[dict[str, Any], list[str]]:
+        """Values by tag, and what stands under a tag that is another metric's."""
+        values: dict[str, Any] = {}
+        clashes = []
+        for task, of in metrics.items():
+            for name, value in of.items():
+                tag = f"eval/{part.evaluator}/{task}/{name}"
+                mine = (part, str(task), str(name))
+                first = self._tags.setdefault(tag, mine)
+                if first == mine:
+                    values[tag] = value
+                else:
+                    clashes.append(
+                        f"metric {name!r} of task {task!r} would stand under {tag!r}, as metric {first[2]!r} of task "
+                        f"{first[1]!r} does. Rename one of them"
+                    )
+        return values, clashes
+
+    def _events(self, values: Mapping[str, Any], step: int, is_anew: bool) -> list[bytes]:
         events, now = [], time.time()
-        for name, value in values.items():
-            tag = f"eval/{name}"
-            if (tag, step) in self._in_tensorboard:
+        for tag, value in values.items():
+            if (tag, step) in self._in_tensorboard and not is_anew:
                 continue
             try:
                 events.append(serialized_event(tag, shown(value), step, now))

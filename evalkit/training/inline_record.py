@@ -1,4 +1,4 @@
-"""What became of one evaluator at one step, as the ledger and the callers of `InlineEvaluation` have it."""
+"""What became of an evaluator, or of one task of an `Evaluator`, at a step, as the ledger and callers have it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any, Literal, Self, final
 
 import numpy as np
 
-from evalkit.errors import MetricError
+from evalkit.errors import MetricError, told
 from evalkit.metrics.counts import EvalCounts
 from evalkit.metrics.values import MetricValue, Scalar, Text
+from evalkit.training.inline_part import Part
 
 Status = Literal["done", "failed", "skipped"]
 TaskMetrics = Mapping[str, Mapping[str, Any]]
@@ -34,7 +35,7 @@ class Finding:
     counts: Mapping[str, EvalCounts] = dataclasses.field(default_factory=dict)
     failure: BaseException | None = None
 
-    def checked(self, evaluator: str, step: int) -> Finding:
+    def checked(self, part: Part, step: int) -> Finding:
         """This, failed if one of its numbers is none: NaN counts as a failure of the evaluator."""
         odd = [
             f"{task}/{name} is {number}"
@@ -46,7 +47,7 @@ class Finding:
             return self
         try:  # so that it has a traceback, as any other failure
             raise MetricError(
-                f"Evaluator {evaluator!r} at step {step}: {'; '.join(odd)}; expected finite numbers. Look at the "
+                f"{part} at step {step}: {'; '.join(odd)}; expected finite numbers. Look at the "
                 "outputs of the model at this step, and for a division by zero in the metric."
             )
         except MetricError as error:
@@ -56,11 +57,12 @@ class Finding:
 @final
 @dataclasses.dataclass(frozen=True)
 class InlineRecord:
-    """One evaluator at one step: a line of the ledger.
+    """One evaluator, or one task of an `Evaluator`, at one step: a line of the ledger.
 
     Attributes:
       step: of the training.
       evaluator: its name.
+      task: of an `Evaluator`, the task; empty for other evaluators.
       status: "done"; "failed", wholly or in part; or "skipped", as an earlier step was still being evaluated.
       metrics: `{task: {metric: value}}`: numbers, texts, and None for what JSON has no form of, such as pictures or
         NaN.
@@ -69,6 +71,8 @@ class InlineRecord:
       held_seconds: for how much of that time training was held up.
       error: what failed, in a line; empty if nothing did.
       traceback: where it failed.
+      fingerprint: of the evaluator: its code, settings and examples; empty where that cannot be told.
+      parameters: a digest of the parameters; empty where that cannot be told.
     """
 
     step: int
@@ -80,22 +84,30 @@ class InlineRecord:
     held_seconds: float = 0.0
     error: str = ""
     traceback: str = ""
+    task: str = ""
+    fingerprint: str = ""
+    parameters: str = ""
 
     @classmethod
-    def of(cls, evaluator: str, step: int, finding: Finding, seconds: float, held_seconds: float) -> Self:
+    def of(cls, part: Part, step: int, finding: Finding, seconds: float) -> Self:
         """The record of what was found."""
         failure = finding.failure
         return cls(
             step,
-            evaluator,
+            part.evaluator,
             "done" if failure is None else "failed",
             {task: {name: _plain(value) for name, value in values.items()} for task, values in finding.metrics.items()},
             {task: counts.as_dict() for task, counts in finding.counts.items()},
             round(seconds, 6),
-            round(held_seconds, 6),
-            "" if failure is None else f"{type(failure).__name__}: {failure}",
-            "" if failure is None else "".join(traceback.format_exception(failure)),
+            error="" if failure is None else told(failure),
+            traceback="" if failure is None else "".join(traceback.format_exception(failure)),
+            task=part.task,
         )
+
+    @property
+    def part(self) -> Part:
+        """What was evaluated."""
+        return Part(self.evaluator, self.task)
 
     @classmethod
     def from_line(cls, fields: Mapping[str, Any]) -> Self:

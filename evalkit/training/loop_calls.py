@@ -1,4 +1,4 @@
-"""Work between two threads: what is done off the training loop, and what others want done in it.
+"""Calls that other threads want made in the training loop.
 
 An accelerator is asked from one thread, that of the training loop, so that evaluation and training take turns instead
 of taking each other's time and memory. An evaluator that samples runs on another thread; its calls wait here until the
@@ -7,13 +7,11 @@ loop's thread comes by.
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures
 import functools
 import queue
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar, final
 
@@ -91,60 +89,3 @@ class LoopCalls(concurrent.futures.Executor):
 
 def _refusal() -> ArgumentError:
     return ArgumentError("The training loop has ended, and answers no evaluator any more. Call `close()` at its end.")
-
-
-def before_exit(method: Callable[[], None]) -> None:
-    """Has a method called when the interpreter ends, if its object is there then, before Python waits for threads.
-
-    Threads of a client wait for calls that nobody makes any more; `atexit` would come too late for them.
-    """
-    reference = weakref.WeakMethod(method)
-
-    def act() -> None:
-        found = reference()
-        if found is not None:
-            found()
-
-    register: Callable[[Callable[[], None]], Any] = getattr(threading, "_register_atexit", atexit.register)
-    register(act)
-
-
-@final
-class Worker:
-    """A thread that does one job after another. The process does not wait for it when it ends."""
-
-    def __init__(self, name: str) -> None:
-        """Takes the name of the thread, which is started with the first job."""
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], None], Future] | None] = queue.SimpleQueue()
-        self._last: Future | None = None
-
-    def submit(self, job: Callable[[], None]) -> Future:
-        """Has a job done behind those that were handed in before."""
-        if self._last is None:
-            self._thread.start()
-        self._last = concurrent.futures.Future()
-        self._jobs.put((job, self._last))
-        return self._last
-
-    @property
-    def unfinished(self) -> Future | None:
-        """The last job that was handed in, if it is not done."""
-        return None if self._last is None or self._last.done() else self._last
-
-    def close(self) -> None:
-        """Waits for all jobs, and ends the thread."""
-        if self._last is not None:
-            self._jobs.put(None)
-            self._thread.join()
-
-    def _work(self) -> None:
-        while (work := self._jobs.get()) is not None:
-            job, future = work
-            try:
-                job()
-            except BaseException as error:  # noqa: BLE001 - the thread must outlive a job; who waits for it is told
-                future.set_exception(error)
-            else:
-                future.set_result(None)
-            del job, work  # a job holds outputs of the model

@@ -42,7 +42,7 @@ class InLoop(Mode):
 class Overlapped(Mode):
     """The model's part in the loop, everything else off it.
 
-    A hanging evaluator holds up all that follow it, and with "wait" the training.
+    A hanging evaluator holds up all that follow it, and with "wait" the training, as do `wait` and `close`.
 
     Attributes:
       when_busy: see `WhenBusy`.
@@ -62,28 +62,36 @@ class Overlapped(Mode):
 class ChildProcess(Mode):
     """Everything in a process of its own, on a copy of the parameters.
 
-    The process is started when `InlineEvaluation` is made, by Python's "spawn", and again after it has died. Should the
+    The process is started when `InlineEvaluation` is made, by Python's "spawn", and again after it has died. It imports
+    the script of the training, which therefore begins with `if __name__ == "__main__":`. Should the
     machine run out of memory, Linux ends it rather than the training. What it writes goes to a file in `log_dir`.
 
     Attributes:
       when_busy: see `WhenBusy`.
-      timeout_s: how long one evaluator may take at one step; then the process is killed. None is any time.
+      timeout_s: how long one evaluator, or one task of an `Evaluator`, may take at one step; then the process is
+        killed. So it is if it does not end within this time when training has. None is any time, and a minute for the
+        end.
+      start_timeout_s: how long the process may take to start and to build the evaluators, which may have examples to
+        read. None is any time.
       environment: set in the process, over what this one has. By default it computes on the CPU: most accelerators
         serve one process only. A GPU of its own is `{"JAX_PLATFORMS": "cuda", "CUDA_VISIBLE_DEVICES": "1"}`.
 
     Raises:
-      ArgumentError: `when_busy` is none of these, or `timeout_s` is not positive.
+      ArgumentError: `when_busy` is none of these, or a timeout is not positive.
       ArgumentTypeError: the environment has names or values that are no text.
     """
 
     when_busy: WhenBusy = "wait"
     timeout_s: float | None = None
+    start_timeout_s: float | None = 1800.0
     environment: Mapping[str, str] = dataclasses.field(default_factory=lambda: {"JAX_PLATFORMS": "cpu"})
 
     def __post_init__(self) -> None:
         _check_when_busy(self.when_busy)
-        if self.timeout_s is not None and not self.timeout_s > 0:
-            raise ArgumentError(f"timeout_s must be positive, or None for any time; found {self.timeout_s!r}.")
+        for name in ("timeout_s", "start_timeout_s"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds > 0:
+                raise ArgumentError(f"{name} must be positive, or None for any time; found {seconds!r}.")
         for name, value in self.environment.items():
             if not isinstance(name, str) or not isinstance(value, str):
                 raise ArgumentTypeError(f"An environment is text by name; found {name!r}: {value!r}.")

@@ -7,25 +7,24 @@ computed where the model is asked for everything else; what it does with the ans
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import inspect
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
 import jax
 
-from evalkit.data.content_hash import fingerprint
-from evalkit.errors import ArgumentError, FingerprintError, MetricError
+from evalkit.errors import ArgumentError, MetricError
 from evalkit.evaluation.user_code import calling
 from evalkit.inference.model import Tree
 from evalkit.inference.sampling import SamplingParams
 from evalkit.metrics.counts import EvalCounts
 from evalkit.sampling.client import Prompt, SampleResponse, SamplingClient
 from evalkit.sampling.live import LiveModelClient
-from evalkit.training.inline_evaluators import InlineEvaluator, Judge, ModelAccess
+from evalkit.training.inline_evaluators import InlineEvaluator, Judge
+from evalkit.training.inline_part import Facts, Part, fingerprint_of
 from evalkit.training.inline_record import Finding, number_of
+from evalkit.training.model_access import ModelAccess
 
 
 @final
@@ -46,16 +45,12 @@ class SampledEvaluator(InlineEvaluator):
                 f"Evaluator {name!r} asks a client as it goes on, which {jax.process_count()} processes cannot do "
                 "together. Pass mode=ChildProcess(): there one process has all parameters."
             )
+        self.part = Part(name)
+        self.facts = Facts(fingerprint=fingerprint_of(function, model.encoding))
         self._name, self._function, self._calls = name, function, model.calls
         self._engine, self._encoding = model.engine_for(name), model.encoding
-        self._fingerprint: str | None = None
-        with contextlib.suppress(FingerprintError):  # then the client has no identity, which only caches need
-            self._fingerprint = fingerprint((self._engine.model, self._encoding))
-
-    @property
-    def name(self) -> str:
-        """See `InlineEvaluator`."""
-        return self._name
+        # Where there is none, the client has no identity, which only caches need.
+        self._fingerprint = fingerprint_of(self._engine.model, self._encoding) or None
 
     def ask(self, step: int, params: Tree) -> Judge:
         """See `InlineEvaluator`; the function is called by what this returns."""
@@ -67,15 +62,27 @@ class SampledEvaluator(InlineEvaluator):
     def close(self) -> None:
         """See `InlineEvaluator`: nothing is open."""
 
+    def abandon(self) -> None:
+        """See `InlineEvaluator`: it has no thread of its own."""
+
     def _run(self, step: int, live: LiveModelClient) -> Finding:
         return asyncio.run(self._found(step, live))
 
     async def _found(self, step: int, live: LiveModelClient) -> Finding:
         async with _Counted(live) as client:
-            with calling(MetricError, lambda: f"Evaluator {self._name!r} at step {step}"):
-                values = self._function(client)
-                if inspect.isawaitable(values):
-                    values = await values
+            try:
+                with calling(MetricError, lambda: f"{self.part} at step {step}"):
+                    values = self._function(client)
+                    if inspect.isawaitable(values):
+                        values = await values
+                by_task = self._by_task(values)
+            except MetricError as error:
+                return Finding(counts={self._name: EvalCounts(client.asked, failed=client.asked)}, failure=error)
+        # What it asked says nothing of how many examples it judged: it may ask several times for each.
+        told = {task: counts for task, of in by_task.items() if (counts := EvalCounts.among(None, of)) is not None}
+        return Finding(by_task, told or {self._name: EvalCounts(client.asked, unjudged=client.asked)})
+
+    def _by_task(self, values: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(values, Mapping):
             raise MetricError(
                 f"Evaluator {self._name!r} returned {type(values).__name__}; expected an async function that returns "
@@ -86,15 +93,14 @@ class SampledEvaluator(InlineEvaluator):
             if number_of(value) is None:
                 raise MetricError(f"Evaluator {self._name!r} returned {value!r} as {key!r}; expected a number.")
             task, _, metric = str(key).rpartition("/")
-            by_task.setdefault(task or self._name, {})[metric] = value
-        told = {task: counts for task, of in by_task.items() if (counts := _counts_in(of, client.asked)) is not None}
-        return Finding(by_task, told or {self._name: EvalCounts(client.asked, unjudged=client.asked)})
-
-
-def _counts_in(values: Mapping[str, Any], asked: int) -> EvalCounts | None:
-    """The counts that an evaluator returns among its values; it may have asked more than once for an example."""
-    judged = sum(value for name in ("correct", "wrong") if isinstance(value := values.get(name), numbers.Integral))
-    return EvalCounts.among(max(asked, int(judged)), values)
+            of_task = by_task.setdefault(task or self._name, {})
+            if metric in of_task:
+                raise MetricError(
+                    f"Evaluator {self._name!r} returned metric {metric!r} of task {task or self._name!r} twice: a name "
+                    "without a slash is of the task that is called as the evaluator. Rename one of them."
+                )
+            of_task[metric] = value
+        return by_task
 
 
 @final

@@ -7,7 +7,9 @@ from __future__ import annotations
 import functools
 import os
 import random
+import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -32,21 +34,29 @@ def telling_the_step(params):
     return {"predict_fn": lambda dataset: [(index, step) for index in range(len(dataset))]}
 
 
-def slow_metric(seconds, runs, name):
-    def seen(targets, predictions):
-        time.sleep(seconds())
+class SlowMetric:
+    """Tells the step, takes its time, and remembers of what it was asked."""
+
+    fingerprint = "the same in each run"
+
+    def __init__(self, name, seconds, runs):
+        self.__name__, self._seconds, self._runs = name, seconds, runs
+
+    def __call__(self, targets, predictions):
+        time.sleep(self._seconds())
         [step] = set(predictions)
-        runs.append((name, int(step)))
+        self._runs.append((self.__name__, int(step)))
         return {"step": int(step)}
 
-    return functools.partial(trained.spanish, seen, name)
 
+def run(log_dir, schedule, mode, seconds, steps, save_every, end):
+    """Trains from the first of `steps` to the last, where training is at its end or `end` is called.
 
-def run(log_dir, schedule, mode, seconds, steps):
-    """Trains from the first of `steps` to the last, and is interrupted there if training is not at its end."""
-    runs = []
-    often, seldom = (slow_metric(seconds, runs, name) for name in ("often", "seldom"))
+    Returns what was evaluated, and the last step of which there is a checkpoint.
+    """
+    runs, saved = [], steps[0]
     params = {"step": jnp.int32(steps[0])}
+    often, seldom = (functools.partial(trained.spanish, SlowMetric(name, seconds, runs), name) for name in LISTS)
     try:
         with InlineEvaluation(
             schedule,
@@ -57,31 +67,46 @@ def run(log_dir, schedule, mode, seconds, steps):
             mode=mode,
         ) as evaluation:
             for step in steps:
+                if step > steps[0] and step % save_every == 0:
+                    evaluation.wait()
+                    saved = step
                 evaluation.inline(step, params)
                 after = {"step": params["step"] + 1}
                 params["step"].delete()  # as donation does
                 params = after
             if steps[-1] < schedule.num_steps:
-                raise Interrupted
+                end()
     except Interrupted:
         pass
-    return runs
+    return runs, saved
 
 
-def due_pairs(schedule, steps):
-    for step in steps:
-        due = schedule.due(step)
-        yield from (("often", step) for _ in range(due.frequent))
-        yield from (("seldom", step) for _ in range(due.infrequent))
+def due_pairs(schedule):
+    for name, steps in zip(LISTS, (schedule.frequent_steps, schedule.infrequent_steps), strict=True):
+        yield from ((name, step) for step in steps)
 
 
+def killed(log_dir, copy, half_a_line):
+    """What a kill leaves at this moment, whatever is going on: the files as they are now, and perhaps half a line."""
+    ledger = Path(log_dir, LEDGER)
+    lines = ledger.read_bytes() if ledger.exists() else b""
+    shutil.copytree(log_dir, copy)  # after the ledger was read: events are written before their line
+    if lines or half_a_line:
+        Path(copy, LEDGER).write_bytes(lines + half_a_line)
+
+
+def raised():
+    raise Interrupted
+
+
+LISTS = ("often", "seldom")
 MODES = st.sampled_from([InLoop(), Overlapped("wait"), Overlapped("latest"), Overlapped("skip")])
-RESUMES = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6), st.integers(0, 2)), max_size=2)
+CUTS = st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["raises", b"", b'{"step":3,"evaluat'])), max_size=3)
 
 
 @settings(max_examples=CASES, deadline=None)
-@given(st.integers(0, 12), st.integers(0, 5), st.integers(0, 7), MODES, RESUMES, st.integers(0, 2**32), st.data())
-def test_each_step_that_is_due_has_one_record(num_steps, every, infrequent, mode, resumes, seed, data):
+@given(st.integers(0, 12), st.integers(0, 5), st.integers(0, 7), MODES, CUTS, st.integers(0, 2**32), st.data())
+def test_each_step_that_is_due_has_one_record(num_steps, every, infrequent, mode, cuts, seed, data):
     schedule = EvalSchedule(
         num_steps, every, infrequent, at_start=data.draw(st.booleans()), at_end=data.draw(st.booleans())
     )
@@ -90,23 +115,22 @@ def test_each_step_that_is_due_has_one_record(num_steps, every, infrequent, mode
     def seconds():
         return generator.choice([0.0, 0.0, 0.001, 0.004])
 
-    with tempfile.TemporaryDirectory() as log_dir:
-        begin, logged = 0, set()
-        for end, back, cut in [*resumes, (num_steps, 0, 0)]:
-            end = min(max(end, begin), num_steps)
-            steps = range(begin, end + 1)
-            runs = run(log_dir, schedule, mode, seconds, steps)
+    with tempfile.TemporaryDirectory() as folder:
+        log_dir, begin, logged, wanted = os.path.join(folder, "0"), 0, set(), set(due_pairs(schedule))
+        for number, (stop, how) in enumerate([*cuts, (num_steps, "raises")], 1):
+            steps, copy = range(begin, min(max(stop, begin), num_steps) + 1), os.path.join(folder, str(number))
+            end = raised if how == "raises" else functools.partial(killed, log_dir, copy, how)
+            runs, begin = run(log_dir, schedule, mode, seconds, steps, generator.randint(1, 4), end)
             assert len(runs) == len(set(runs))
             assert not set(runs) & logged  # nothing that is logged is repeated
-            wanted = logged | set(due_pairs(schedule, steps))
+            log_dir = copy if os.path.exists(copy) else log_dir
             found = [(record.evaluator, record.step) for record in read_records(log_dir)]
             assert len(found) == len(set(found))
-            if end == num_steps:
-                assert set(found) == wanted
+            logged = set(found)
+            if steps[-1] == num_steps:
                 break
-            assert set(found) <= wanted  # what waited for its turn is done when training comes by again
-            logged = cut_off(Path(log_dir, LEDGER), cut)
-            begin = max(end - back, 0)
+            assert {(name, step) for name, step in wanted if step < begin} <= logged <= wanted
+        assert logged == wanted
         records = read_records(log_dir)
         for record in records:
             assert record.status == "skipped" or record.metrics == {record.evaluator: {"step": record.step}}
@@ -115,12 +139,31 @@ def test_each_step_that_is_due_has_one_record(num_steps, every, infrequent, mode
         assert num_steps not in {step for _, step in skipped}
 
 
-def cut_off(path, lines):
-    """What is logged if a kill came so many records before the end, and in the middle of the first of them."""
-    if lines and path.exists():
-        kept = path.read_bytes().splitlines(keepends=True)
-        path.write_bytes(b"".join([*kept[:-lines], *(line[:20] for line in kept[-lines:][:1])]))
-    return {(record.evaluator, record.step) for record in read_records(path.parent)}
+def test_what_a_kill_has_lost_is_told_when_training_is_resumed(tmp_path, caplog):
+    """The checkpoint of step 3 was saved without a call of `wait`."""
+    gate = threading.Event()
+
+    def seen(targets, predictions):
+        assert predictions[0] != "2" or gate.wait(30)
+        return {"step": int(predictions[0])}
+
+    def evaluation(log_dir):
+        often = functools.partial(trained.spanish, seen, "often")
+        schedule = EvalSchedule(4, 2)
+        return InlineEvaluation(schedule, evaluator_builders=[often], model_fns=telling_the_step, log_dir=log_dir)
+
+    with evaluation(tmp_path / "first") as first:
+        for step in range(4):
+            first.inline(step, {"step": jnp.int32(step)})
+        killed(tmp_path / "first", tmp_path / "copy", b"")
+        gate.set()
+    with evaluation(tmp_path / "copy") as resumed:
+        for step in (3, 4):
+            resumed.inline(step, {"step": jnp.int32(step)})
+    assert [record.step for record in resumed.records] == [0, 4]
+    assert "begins at step 3, and 1 evaluation(s) that were due before have no line" in caplog.text
+    assert "Evaluator 'often' at step 2. They are made if training comes by again" in caplog.text
+    assert "Call `wait()` before a checkpoint is saved" in caplog.text
 
 
 def test_latest_evaluates_the_newest_parameters_and_counts_what_it_skips(tmp_path):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import multiprocessing
 import os
 import resource
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -146,7 +148,13 @@ def leaving() -> None:
 
 
 def killed() -> None:
-    """As Linux does where memory runs out."""
+    """As Linux does where memory runs out; a process that was forked before goes on, and holds the pipe open."""
+    forked = os.fork()
+    if not forked:
+        time.sleep(60)
+        os._exit(0)
+    sys.stderr.write(f"forked {forked}\n")
+    sys.stderr.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -158,6 +166,55 @@ def hungry() -> None:
         np.ones(2**40)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _only_there(there: int) -> float:
+    if os.getpid() != there:
+        raise OSError("of another process")
+    return 0.5
+
+
+class OnlyThere(evalkit.Scalar):
+    """A number that cannot be read in another process."""
+
+    def __reduce__(self) -> Any:
+        return _only_there, (os.getpid(),)
+
+
+def unreadable() -> Any:
+    return OnlyThere(0.5)
+
+
+class Speechless(Exception):
+    """Has no message that could be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def speechless() -> None:
+    raise Speechless
+
+
+class NeverCloses(evalkit.Logger):
+    """A logger that hangs when it is closed."""
+
+    def __call__(self, *args: Any, **keywords: Any) -> None:
+        """Writes nothing."""
+
+    def close(self) -> None:
+        time.sleep(60)
+
+
+def never_closing(log_dir: str) -> evalkit.Evaluator:
+    return spanish(name="closes", logger_cls=[NeverCloses], log_dir=log_dir)
+
+
+def build_with_a_thread() -> Any:
+    """Leaves a thread for which Python waits, where it runs in a child."""
+    if multiprocessing.parent_process() is not None:
+        threading.Thread(target=time.sleep, args=(60,)).start()
+    return sampling
 
 
 def crashing() -> None:
