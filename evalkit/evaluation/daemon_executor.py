@@ -65,6 +65,9 @@ class DaemonExecutor(concurrent.futures.Executor):
                 self._accepts = False
                 self._jobs.put(None)
         if wait and self._last is not None:
+            # First the job, then the thread: a join that Ctrl-C interrupts would take a running thread for an ended one
+            # the next time (https://bugs.python.org/issue45274).
+            concurrent.futures.wait([self._last])
             self._thread.join()
 
     def abandon(self) -> None:
