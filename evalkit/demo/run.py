@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import final
 
 import jax
@@ -55,7 +57,8 @@ def run(
 ) -> FinishedRun:
     """Trains and evaluates, from the last checkpoint in `log_dir` if there is one.
 
-    Parameters and evaluations are the same, to the bit, whether or not the run was cut off. In a program of several
+    Parameters and evaluations are the same, to the bit, whether or not the run was cut off: it goes on with as many
+    devices of the same kind, or not at all. In a program of several
     processes all of them call this alike; each reads its own shard of the training data.
 
     Args:
@@ -65,7 +68,8 @@ def run(
       mode: where evaluators run.
 
     Raises:
-      ArgumentError: the run in `log_dir` has another plan; or a batch cannot be divided evenly among the devices.
+      ArgumentError: the run in `log_dir` has another plan, or other devices; or a batch cannot be divided evenly among
+        the devices.
     """
     mesh = data_mesh()
     with (
@@ -89,6 +93,7 @@ def run(
             state, loss = update(state, next(data))
             log_loss(step + 1, loss)
             if (step + 1) % plan.checkpoint_every == 0 or step + 1 == plan.num_steps:
+                evaluation.wait()  # a run that goes on from here comes to no step before it again
                 checkpoints.save(step + 1, args=ocp.args.StandardSave(state), force=True)
             if on_step is not None:
                 on_step(step + 1, loss)
@@ -100,9 +105,15 @@ def _checkpoints(log_dir: str | os.PathLike[str], plan: TrainingPlan) -> ocp.Che
     """The checkpoints of this run, each of them finished or not there.
 
     Raises:
-      ArgumentError: they are of a run with another plan, or of another number of processes: data would be another.
+      ArgumentError: they are of a run with another plan, or with other processes or devices: data would be others, or
+        sums that are added in another order.
     """
-    wanted = {**dataclasses.asdict(plan), "num_processes": jax.process_count()}
+    devices = {
+        "num_processes": jax.process_count(),
+        "num_devices": jax.device_count(),
+        "backend": jax.default_backend(),
+    }
+    wanted = {**dataclasses.asdict(plan), **devices}
     folder = os.path.join(os.path.abspath(log_dir), CHECKPOINTS)
     manager = ocp.CheckpointManager(folder, metadata=wanted)
     found = manager.metadata().custom_metadata or {}
@@ -111,7 +122,8 @@ def _checkpoints(log_dir: str | os.PathLike[str], plan: TrainingPlan) -> ocp.Che
         manager.close()
         told = ", ".join(f"{name} {found.get(name)} and not {wanted[name]}" for name in differing)
         raise ArgumentError(
-            f"The run in {log_dir} has {told}. Pass the same plan to go on with it, or another log_dir."
+            f"The run in {log_dir} has {told}. Pass the same plan to go on with it, on the same devices, or another "
+            "log_dir."
         )
     return manager
 
@@ -126,13 +138,15 @@ def _latest(checkpoints: ocp.CheckpointManager, state: TrainState) -> TrainState
 
 
 def _loss_log(log_dir: str | os.PathLike[str], plan: TrainingPlan) -> OnStep:
-    """Logs the training loss as often as addition is evaluated."""
+    """Logs the training loss as often as addition is evaluated, and what earlier runs have logged not again."""
     if jax.process_index():
         return lambda step, loss: None
-    logger = JSONLogger(log_dir)
+    logger, path = JSONLogger(log_dir), Path(log_dir, f"{TRAINING}-metrics.jsonl")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    logged = {json.loads(line)["step"] for line in lines}
 
     def log(step: int, loss: jax.Array) -> None:
-        if step % plan.eval_every == 0 or step == plan.num_steps:
+        if (step % plan.eval_every == 0 or step == plan.num_steps) and step not in logged:
             logger(TRAINING, step, {"loss": Scalar(float(loss))}, None, None, None)
 
     return log

@@ -4,9 +4,8 @@ The ledger is a file of JSON lines, one for each evaluator (of an `Evaluator`, f
 whole. If something was evaluated anew, since the evaluator or the parameters were others, the last line counts.
 
 In TensorBoard all are one run, with the tags `eval/<evaluator>/<task>/<metric>`; `eval/skipped` and `eval/failed` count
-up. A tag stands for one metric only: where two would have the same, the second one fails. Events are written before the
-line that says that they are; those of a line that a kill has kept from being written are found when the evaluation is
-done again, and not written twice.
+up. Events are written before the line that says that they are; those of a line that a kill has kept from being written
+are found when the evaluation is done again, and not written twice.
 
 A disk that is full costs nothing but time: what cannot be written is kept, and written when there is room.
 """
@@ -64,7 +63,6 @@ class InlineLog:
         self._writer: EventWriter = (
             EventFile(self._directory) if is_local else EventObjects(self._files, self._directory)
         )
-        self._tags: dict[str, tuple[Part, str, str]] = {}
         self._unwritten: list[_Unwritten] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -94,11 +92,11 @@ class InlineLog:
             if self._closed:
                 logging.warning("%s: what it found at step %d came too late to be logged.", record.part, record.step)
                 return
-            values, clashes = self._by_tag(record.part, metrics)
-            if clashes:
-                logging.error("%s at step %d: %s", record.part, record.step, "; ".join(clashes))
-                if record.status == "done":
-                    record = dataclasses.replace(record, status="failed", error=f"MetricError: {'; '.join(clashes)}")
+            # No two have the same tag: a metric that has slashes is of a task that has none, or the other way round.
+            names = (
+                (f"eval/{record.evaluator}/{task}/{name}", of[name]) for task, of in metrics.items() for name in of
+            )
+            values: dict[str, Any] = dict(names)
             is_anew = (record.part, record.step) in self._records
             self._records[record.part, record.step] = record
             if record.status != "done":
@@ -132,24 +130,6 @@ class InlineLog:
             self._writer.close()
         finally:
             self._lock.release()
-
-    def _by_tag(self, part: Part, metrics: TaskMetrics) -> tuple[dict[str, Any], list[str]]:
-        """Values by tag, and what stands under a tag that is another metric's."""
-        values: dict[str, Any] = {}
-        clashes = []
-        for task, of in metrics.items():
-            for name, value in of.items():
-                tag = f"eval/{part.evaluator}/{task}/{name}"
-                mine = (part, str(task), str(name))
-                first = self._tags.setdefault(tag, mine)
-                if first == mine:
-                    values[tag] = value
-                else:
-                    clashes.append(
-                        f"metric {name!r} of task {task!r} would stand under {tag!r}, as metric {first[2]!r} of task "
-                        f"{first[1]!r} does. Rename one of them"
-                    )
-        return values, clashes
 
     def _events(self, values: Mapping[str, Any], step: int, is_anew: bool) -> list[bytes]:
         events, now = [], time.time()

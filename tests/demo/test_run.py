@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from evalkit.demo.addition import ADDITION, NUM_HELD_OUT, sums
@@ -135,6 +137,8 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_parameters_and_evaluations(f
     assert same(done.state.params, params_at(finished[0], 10))
     assert sorted(evaluated(tmp_path), key=str) == sorted(evaluated(finished[0]), key=str)
     assert len(done.records) == 5
+    losses = [row["step"] for row in rows_of(tmp_path / "training-metrics.jsonl")]
+    assert losses == [5, 10]  # step 5 was made twice
     assert same(run(tmp_path, PLAN).state.params, done.state.params)  # nothing is left to do
 
 
@@ -157,3 +161,12 @@ def test_a_run_with_another_plan_is_refused(finished):
     other = TrainingPlan(num_steps=10, eval_every=5, infrequent_eval_every=20, checkpoint_every=4, seed=1)
     with pytest.raises(ArgumentError, match="has seed 0 and not 1. Pass the same plan"):
         run(finished[0], other)
+
+
+def test_a_run_on_other_devices_is_refused(tmp_path):
+    plan = dataclasses.asdict(PLAN)
+    devices = {"num_processes": 1, "num_devices": jax.device_count() + 1, "backend": jax.default_backend()}
+    with ocp.CheckpointManager(tmp_path / CHECKPOINTS, metadata={**plan, **devices}):
+        pass
+    with pytest.raises(ArgumentError, match=r"has num_devices 2 and not 1\. .* on the same devices"):
+        run(tmp_path, PLAN)
