@@ -193,7 +193,7 @@ def test_a_metric_that_is_returned_twice_fails(tmp_path):
 
 def test_counts_are_of_examples_and_not_of_what_was_asked(tmp_path):
     async def two_tasks(client):
-        await asyncio.gather(*(client.sample("ab", SamplingParams(1)) for _ in range(3)))
+        await asyncio.gather(*(client.sample("ab", SamplingParams(1)) for _ in range(5)))
         return {"a/correct": 1, "a/wrong": 2, "b/correct": 1, "b/wrong": 0, "b/total": 4}
 
     async def fails(client):
