@@ -31,15 +31,15 @@ def job_of_all(folder: str, *names: str, more: Sequence[Evaluation] = ()) -> Eva
 
 def run_and_extend(folder: str) -> dict[str, Any]:
     """Runs a job, and then one of one evaluation more."""
-    first = job_of_all(folder, "a")
+    first = job_of_all(f"{folder}/run_and_extend", "a")
     told = [first.done, first.run()["stories"].score, first.done]
-    job_of_all(folder, "a", "b").run()
+    job_of_all(f"{folder}/run_and_extend", "a", "b").run()
     return {"told": told, "run": names_run()}
 
 
 def with_other_evaluations(folder: str) -> None:
     """Processes with different lists."""
-    job_of_all(folder, *["a", "b"][: 1 + jax.process_index()]).run()
+    job_of_all(f"{folder}/with_other_evaluations", *["a", "b"][: 1 + jax.process_index()]).run()
 
 
 def one_cannot_write(folder: str) -> None:
@@ -63,9 +63,9 @@ class Undecided(Counting):
 
 def one_cannot_read(folder: str) -> None:
     """The second process cannot read the last evaluation's examples."""
-    job_of_all(folder, more=[Unreadable("unreadable", TEXTS)]).run()
+    job_of_all(f"{folder}/one_cannot_read", more=[Unreadable("unreadable", TEXTS)]).run()
 
 
 def one_cannot_judge(folder: str) -> None:
     """The second process cannot score."""
-    job_of_all(folder, more=[Undecided("undecided", TEXTS)]).run()
+    job_of_all(f"{folder}/one_cannot_judge", more=[Undecided("undecided", TEXTS)]).run()

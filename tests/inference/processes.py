@@ -39,17 +39,33 @@ def run_processes(
     Raises:
       AssertionError: a process died or was not done after `seconds`; the message holds the end of what it wrote.
     """
+    [found] = run_in_turn(function, argument, processes=processes, devices=devices, seconds=seconds).values()
+    return found
+
+
+def run_in_turn(
+    functions: str, argument: Any = None, *, processes: int = 1, devices: int = 1, seconds: float = 60.0
+) -> dict[str, list[Any]]:
+    """What each of `functions`, "module:name,name", returned or raised, called in turn in the same processes.
+
+    So that one that fails shows, too, that the processes can go on together.
+
+    Raises:
+      AssertionError: as for `run_processes`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         (directory / "argument").write_text(json.dumps(argument))
-        running = [_start(function, directory, process, processes, devices) for process in range(processes)]
+        running = [_start(functions, directory, process, processes, devices) for process in range(processes)]
         try:
             _wait(running, seconds)
         finally:
             for process in running:
                 process.kill()
                 process.wait()
-        return [_result(directory, index, process.returncode) for index, process in enumerate(running)]
+        found = [_results(directory, index, process.returncode) for index, process in enumerate(running)]
+    names = functions.partition(":")[2].split(",")
+    return dict(zip(names, map(list, zip(*found, strict=True)), strict=True))
 
 
 def _start(function: str, directory: Path, process: int, processes: int, devices: int) -> subprocess.Popen[bytes]:
@@ -79,10 +95,10 @@ def _wait(running: list[subprocess.Popen[bytes]], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def _result(directory: Path, process: int, status: int) -> Any:
+def _results(directory: Path, process: int, status: int) -> list[Any]:
     written = directory / f"{process}.result"
     if status != 0 or not written.exists():
         end = (directory / f"{process}.log").read_text(errors="replace")[-3000:]
         raise AssertionError(f"Process {process} ended with status {status} and wrote:\n{end}")
-    found = json.loads(written.read_text())
-    return Raised(*found["raised"]) if "raised" in found else found["returned"]
+    results = json.loads(written.read_text())
+    return [Raised(*found["raised"]) if "raised" in found else found["returned"] for found in results]

@@ -54,12 +54,14 @@ def train(folder: str, mode: Any, **keywords: Any) -> Any:
 
 def overlapped(folder: str) -> Any:
     builders = [trained.stories, lambda: OneFails(0), lambda: OneFails(1)]
-    return train(folder, Overlapped("latest"), evaluator_builders=builders, engine_builder=shared_engine)
+    return train(
+        f"{folder}/overlapped", Overlapped("latest"), evaluator_builders=builders, engine_builder=shared_engine
+    )
 
 
 def in_child(folder: str) -> Any:
     return train(
-        folder,
+        f"{folder}/in_child",
         ChildProcess(),
         evaluator_builders=[trained.stories, trained.build_sampling],
         engine_builder=trained.build_engine,
@@ -67,7 +69,9 @@ def in_child(folder: str) -> Any:
 
 
 def sampling(folder: str) -> Any:
-    return train(folder, Overlapped(), evaluator_builders=[trained.build_sampling], engine_builder=shared_engine)
+    return train(
+        f"{folder}/sampling", Overlapped(), evaluator_builders=[trained.build_sampling], engine_builder=shared_engine
+    )
 
 
 def one_cannot_write(folder: str) -> Any:

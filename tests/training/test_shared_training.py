@@ -5,17 +5,23 @@ from __future__ import annotations
 import pytest
 
 from tests.evaluations.letters import Letters, learned_job
-from tests.inference.processes import run_processes
+from tests.inference.processes import run_in_turn
 from tests.training import trained
 
-
-def run(function, folder):
-    where = f"tests.training.shared_training:{function}"
-    return run_processes(where, str(folder), processes=2, devices=2, seconds=150)
+RUNS = ("overlapped", "in_child", "sampling", "one_cannot_write")
 
 
-def test_all_processes_take_part_and_a_failure_in_one_is_known_to_the_first(tmp_path):
-    first, second = run("overlapped", tmp_path)
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What came of each training, in the two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "file").write_text("")
+    where = f"tests.training.shared_training:{','.join(RUNS)}"
+    return run_in_turn(where, str(folder), processes=2, devices=2, seconds=240)
+
+
+def test_all_processes_take_part_and_a_failure_in_one_is_known_to_the_first(found):
+    first, second = found["overlapped"]
     assert second == []
     wanted = trained.stories().evaluate(learned_job(), Letters()).score
     stories = [metrics["stories"]["score"] for name, _, _, metrics, _ in first if name == "stories"]
@@ -28,21 +34,20 @@ def test_all_processes_take_part_and_a_failure_in_one_is_known_to_the_first(tmp_
     assert "process 1: OSError: gone" in final["fails in 1"][1]
 
 
-def test_the_first_process_has_a_child_for_all(tmp_path):
-    first, second = run("in_child", tmp_path)
+def test_the_first_process_has_a_child_for_all(found):
+    first, second = found["in_child"]
     assert second == []
     assert {(name, step, status) for name, step, status, _, _ in first} == {
         (name, step, "done") for name in ("stories", "sampling") for step in (0, 2, 4)
     }
 
 
-def test_what_cannot_be_done_together_is_told_in_all_processes(tmp_path):
-    for found in run("sampling", tmp_path):
-        assert found.error == "ArgumentError"
-        assert "which 2 processes cannot do together. Pass mode=ChildProcess()" in found.message
+def test_what_cannot_be_done_together_is_told_in_all_processes(found):
+    for each in found["sampling"]:
+        assert each.error == "ArgumentError"
+        assert "which 2 processes cannot do together. Pass mode=ChildProcess()" in each.message
 
 
-def test_where_the_first_cannot_write_none_waits(tmp_path):
-    (tmp_path / "file").write_text("")
-    first, second = run("one_cannot_write", tmp_path)
+def test_where_the_first_cannot_write_none_waits(found):
+    first, second = found["one_cannot_write"]
     assert (first.error, second.error) == ("LoggerError", "ProcessError")
