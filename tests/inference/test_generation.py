@@ -25,7 +25,7 @@ from tests.inference.generating import (
     with_an_encoder,
 )
 from tests.inference.models import KINDS, padded, random_rows, small_model
-from tests.inference.processes import Raised, run_processes
+from tests.inference.processes import Raised, run_in_turn, run_processes
 
 HERE = "tests.inference.generating"
 ONE = jnp.float32(30)
@@ -125,9 +125,10 @@ def test_two_processes_give_the_answers_of_one():
 
 
 def test_every_process_raises_where_they_disagree_or_logits_are_no_numbers():
-    for raised in run_processes(f"{HERE}:other_prompts", processes=2):
+    found = run_in_turn(f"{HERE}:other_prompts,nan_in_one", processes=2)
+    for raised in found["other_prompts"]:
         assert isinstance(raised, Raised) and raised.error == "ProcessError" and "prompts" in raised.message
-    for raised in run_processes(f"{HERE}:nan_in_one", processes=2):
+    for raised in found["nan_in_one"]:
         assert isinstance(raised, Raised) and raised.error == "ModelError" and "NaN" in raised.message
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.inference.engine import Engine
 from tests.inference.models import small_model
-from tests.inference.processes import Raised, run_processes
+from tests.inference.processes import Raised, run_in_turn, run_processes
 from tests.inference.scored import mixed_rows
 
 MODULE = "tests.inference.scored"
@@ -35,23 +35,23 @@ def test_two_processes_with_two_devices_each():
         np.testing.assert_allclose(log_probs, alone.log_probs.values, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("which", "first", "second"),
-    [
-        ("every", ("RowError", "Row 1 of 3: tokens[1] is 37"), ("RowError", "Row 1 of 3: tokens[1] is 37")),
-        ("one", ("ProcessError", "Row 2 of 3: tokens[0] is -3"), ("RowError", "Row 2 of 3: tokens[0] is -3")),
-        ("other", ("ProcessError", "rows to be scored"), ("ProcessError", "rows to be scored")),
-        ("nan", ("ModelError", "Row 0 of 3"), ("ModelError", "Row 0 of 3")),
-    ],
-)
-def test_what_fails_fails_on_every_process(which, first, second):
-    results = run_processes(f"{MODULE}:row_that_fails", which, processes=2, seconds=120)
-    for result, (error, message) in zip(results, (first, second), strict=True):
+FAILURES = {
+    "every_row": (("RowError", "Row 1 of 3: tokens[1] is 37"), ("RowError", "Row 1 of 3: tokens[1] is 37")),
+    "one_row": (("ProcessError", "Row 2 of 3: tokens[0] is -3"), ("RowError", "Row 2 of 3: tokens[0] is -3")),
+    "other_row": (("ProcessError", "rows to be scored"), ("ProcessError", "rows to be scored")),
+    "nan_row": (("ModelError", "Row 0 of 3"), ("ModelError", "Row 0 of 3")),
+    "examples_that_fail": (("ProcessError", "decoder_loss_weights"), ("FeatureError", "decoder_loss_weights")),
+}
+
+
+@pytest.fixture(scope="module")
+def failed():
+    """What came of each, in the two processes."""
+    return run_in_turn(f"{MODULE}:{','.join(FAILURES)}", processes=2, seconds=120)
+
+
+@pytest.mark.parametrize("which", FAILURES)
+def test_what_fails_fails_on_every_process(failed, which):
+    for result, (error, message) in zip(failed[which], FAILURES[which], strict=True):
         assert isinstance(result, Raised) and result.error == error, result
         assert message in result.message
-
-
-def test_examples_that_one_process_cannot_read():
-    first, second = run_processes(f"{MODULE}:examples_that_fail", processes=2)
-    assert first.error == "ProcessError" and "decoder_loss_weights" in first.message
-    assert second.error == "FeatureError"
