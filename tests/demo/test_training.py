@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import jax
@@ -10,9 +11,10 @@ import pytest
 
 from evalkit.demo.arithmetic import ARITHMETIC, LENGTHS
 from evalkit.demo.evaluators import CONVERTER, language_model
+from evalkit.demo.run import run
 from evalkit.demo.training import TrainingPlan, batches, data_mesh, new_state, update
 from evalkit.errors import ArgumentError
-from tests.inference.processes import run_processes
+from tests.inference.processes import run_in_turn
 
 PLAN = TrainingPlan(num_steps=30, batch_size=16, learning_rate=1e-2, seed=7)
 
@@ -90,8 +92,45 @@ def as_one_of_two(_):
     return {"rows": [tuple(row) for part in read for row in part], "sums": sums, "message": message}
 
 
-def test_processes_read_different_shards_and_have_the_same_parameters():
-    first, second = run_processes("tests.demo.test_training:as_one_of_two", processes=2, seconds=150)
+def cut_off_and_resumed(folder):
+    """A run as a whole that is cut off after the first of its checkpoints, and goes on; and its updates alone."""
+    plan = TrainingPlan(num_steps=3, eval_every=3, infrequent_eval_every=3, checkpoint_every=1, batch_size=4)
+
+    def cut_off(step, loss):
+        if step == 2:
+            raise InterruptedError
+
+    with contextlib.suppress(InterruptedError):
+        run(folder, plan, cut_off)
+    made = []
+    done = run(folder, plan, lambda step, loss: made.append(step))
+    _, state = trained(plan)
+    sums = [
+        [float(np.asarray(leaf.addressable_data(0)).sum()) for leaf in jax.tree.leaves(each)]
+        for each in (done.state, state)
+    ]
+    records = [(record.evaluator, record.step, record.status) for record in done.records]
+    return {"made": made, "sums": sums, "records": records}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """What two processes return."""
+    where = "tests.demo.test_training:as_one_of_two,cut_off_and_resumed"
+    return run_in_turn(where, str(tmp_path_factory.mktemp("two")), processes=2, seconds=240)
+
+
+def test_a_run_of_two_processes_that_was_cut_off_goes_on_to_the_same_bits(shared):
+    first, second = shared["cut_off_and_resumed"]
+    assert first["made"] == second["made"] == [3]
+    assert first["sums"][0] == first["sums"][1] == second["sums"][0] == second["sums"][1]
+    assert second["records"] == []
+    assert {(step, status) for _, step, status in first["records"]} == {(0, "done"), (3, "done")}
+    assert len(first["records"]) == 4
+
+
+def test_processes_read_different_shards_and_have_the_same_parameters(shared):
+    first, second = shared["as_one_of_two"]
     assert first["sums"] == second["sums"]
     assert len(first["rows"]) == len(second["rows"]) == PLAN.batch_size  # half of each of two batches
     assert not {tuple(row) for row in first["rows"]} & {tuple(row) for row in second["rows"]}
