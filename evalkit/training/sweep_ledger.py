@@ -80,8 +80,7 @@ class SweepLedger:
         return self._report(look, records)
 
     def _report(self, look: Look, records: Sequence[Record]) -> SweepReport:
-        identities = set(look.standing.values())
-        here = [each for each in records if each.directory == look.directory or each.entry.checkpoint in identities]
+        here = [each for each in records if _is_of(look, each)]
         entries = tuple(each.entry for each in here if self._keys.get(each.entry.task) == each.key)
         gone = {each.entry.step: "" for each in here}  # where the trainer has deleted them, nothing can be added
         gone |= {step: f" {why}" for step, why in self._lost.values()}
@@ -93,3 +92,8 @@ class SweepLedger:
         standing = look.standing.items()
         damaged = {step: self._damaged[identity] for step, identity in standing if identity in self._damaged}
         return SweepReport(entries, lost, {**damaged, **look.unreadable})
+
+
+def _is_of(look: Look, record: Record) -> bool:
+    """Whether it was made in this folder, or elsewhere of the very checkpoint that stands here at its step."""
+    return record.directory == look.directory or look.standing.get(record.entry.step) == record.entry.checkpoint

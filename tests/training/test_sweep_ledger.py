@@ -216,3 +216,13 @@ def test_a_record_that_was_changed_is_not_used(checkpoints, tmp_path):
         path.write_text(json.dumps(document) if content is None else content)
     assert sweep(tmp_path).report(checkpoints).entries == ()
     assert sweep(tmp_path).run(checkpoints) == report
+
+
+def test_the_same_parameters_at_another_step_of_another_run_are_not_told_as_of_this_one(checkpoints, tmp_path):
+    sweep(tmp_path / "results").run(checkpoints)
+    other = tmp_path / "other"
+    shutil.copytree(checkpoints / "50", other / "100")
+    shutil.copytree(checkpoints / "100", other / "50")
+    report = sweep(tmp_path / "results").run(other)
+    assert [entry.step for entry in report.entries] == [50, 100]
+    assert report.best("exact_match").entry.step == 50
