@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from evalkit.errors import ProcessError
+from evalkit.errors import ProcessError, told
 
 _HALF = 2**30  # a length is gathered in two halves, as JAX's integers have 32 bits unless told otherwise
 _VALUE, _REASON = b"v", b"r"  # what the first byte says of the others
@@ -35,14 +35,14 @@ def gather_from_processes(value: Any) -> list[Any]:
     try:
         content = _VALUE + pickle.dumps(value)
     except Exception as error:  # noqa: BLE001 - an object that is pickled may raise anything, and the others wait
-        failure, content = error, _REASON + f"{type(error).__name__}: {error}".encode(errors="replace")
+        failure, content = error, _REASON + told(error).encode(errors="replace")
     rows = _gathered(content)
     if failure is not None:
         raise failure
     reasons = {process: row[1:].decode() for process, row in enumerate(rows) if row[:1] == _REASON}
     if reasons:
-        told = "; ".join(f"what process {process} has does not pickle: {why}" for process, why in reasons.items())
-        raise ProcessError(f"Another process failed, and this one stops with it. Of {len(rows)}, {told}")
+        whose = "; ".join(f"what process {process} has does not pickle: {why}" for process, why in reasons.items())
+        raise ProcessError(f"Another process failed, and this one stops with it. Of {len(rows)}, {whose}")
     return [pickle.loads(row[1:]) for row in rows]
 
 

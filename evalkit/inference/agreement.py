@@ -21,7 +21,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from evalkit.columns import Array
-from evalkit.errors import ProcessError
+from evalkit.errors import ProcessError, told
 
 _HASH_BYTES = 32
 _MESSAGE_BYTES = 1024
@@ -48,12 +48,12 @@ def all_alike(what: str) -> Iterator[Callable[..., None]]:
     try:
         yield lambda *parts: _update(digest, parts)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a process that leaves is waited for like any other
-        _exchange(digest.digest(), f"{type(error).__name__}: {error}")
+        _exchange(digest.digest(), told(error))
         raise
     digests, failures = _exchange(digest.digest(), "")
     if failures:
-        told = "; ".join(f"process {process}: {message}" for process, message in failures.items())
-        raise ProcessError(f"Another process failed, and this one stops with it ({what}). Of {len(digests)}, {told}")
+        whose = "; ".join(f"process {process}: {message}" for process, message in failures.items())
+        raise ProcessError(f"Another process failed, and this one stops with it ({what}). Of {len(digests)}, {whose}")
     if len(set(digests)) > 1:
         groups = collections.defaultdict(list)
         for process, found in enumerate(digests):
@@ -80,8 +80,8 @@ def _update(digest: Any, parts: tuple[Any, ...]) -> None:
 
 def _exchange(digest: bytes, message: str) -> tuple[list[bytes], dict[int, str]]:
     """The digest of each process, and the messages of those that have one."""
-    told = message.encode()[:_MESSAGE_BYTES]
-    mine = np.frombuffer(digest + told.ljust(_MESSAGE_BYTES, b"\0"), np.uint8)
+    content = message.encode(errors="replace")[:_MESSAGE_BYTES]
+    mine = np.frombuffer(digest + content.ljust(_MESSAGE_BYTES, b"\0"), np.uint8)
     everyone: Array = np.asarray(multihost_utils.process_allgather(mine))
     rows = [row.astype(np.uint8).tobytes() for row in everyone.reshape(-1, len(mine))]
     messages = [row[_HASH_BYTES:].rstrip(b"\0").decode(errors="replace") for row in rows]

@@ -16,7 +16,7 @@ from evalkit.data.content_hash import fingerprint
 from evalkit.data.mixture import Mixture
 from evalkit.data.registry import get_subtasks, maybe_get_mixture_or_task
 from evalkit.data.task import Task
-from evalkit.errors import ArgumentError, DuplicateNameError, EvaluationError
+from evalkit.errors import ArgumentError, DuplicateNameError, EvaluationError, told
 from evalkit.evaluation.evaluator import Evaluator
 from evalkit.loggers.jsonl import JSONLogger
 from evalkit.loggers.logger import Logger
@@ -122,7 +122,7 @@ class SweepTask:
         """That nothing could be judged, since `error` was raised."""
         trace = "".join(traceback.format_exception(error))
         logging.error("Step %d, task %r: the model failed.\n%s", step, self.name, trace)
-        line = f"{type(error).__name__}: {error}"
+        line = told(error)
         return Judged({}, EvalCounts(self.num_examples, failed=self.num_examples), (line,), None)
 
 
